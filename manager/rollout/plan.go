@@ -1,0 +1,203 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nightshift-functions/nightshift/internal/hostapi"
+	"github.com/nightshift-functions/nightshift/internal/store"
+)
+
+// Plan returns the next steps for one app; none means that nothing is to be done before something changes or time
+// passes. It does no I/O and may be called again with the same state at any time.
+func Plan(now time.Time, policy Policy, s State) []Step {
+	p := planner{now: now, policy: policy, s: s}
+	if s.App.Stopped {
+		return p.stopped()
+	}
+	p.supersede()
+	p.advance()
+	p.keepServing()
+	p.drain()
+	p.explain()
+	return p.steps
+}
+
+type planner struct {
+	now    time.Time
+	policy Policy
+	s      State
+	steps  []Step
+	routed bool // a SetRoute was planned; explain must not plan another
+}
+
+func (p *planner) add(steps ...Step) { p.steps = append(p.steps, steps...) }
+
+func (p *planner) revision(number int64) (store.Revision, bool) {
+	i := slices.IndexFunc(p.s.Revisions, func(r store.Revision) bool { return r.Number == number })
+	if i < 0 {
+		return store.Revision{}, false
+	}
+	return p.s.Revisions[i], true
+}
+
+func (p *planner) hasJob(revision int64) bool {
+	_, ok := p.s.Jobs[revision]
+	return ok
+}
+
+func (p *planner) takesTraffic(revision int64) bool {
+	return slices.ContainsFunc(p.s.Route.Targets, func(t store.RouteTarget) bool { return t.Revision == revision })
+}
+
+// stopped takes the jobs away and keeps phases and route, so that a start brings the same revision back. A
+// deployment to a stopped app is accepted, as in Azure.
+func (p *planner) stopped() []Step {
+	for _, r := range p.s.Revisions {
+		if p.hasJob(r.Number) {
+			p.add(StopJob{r.Number})
+		}
+	}
+	for _, d := range p.s.Open {
+		p.add(EndDeployment{ID: d.ID, Success: true, Text: "staged: goes live when the app is started"})
+	}
+	return p.steps
+}
+
+// supersede ends rollouts under way to revisions that are no longer wanted. Their deployments stay open: the newest
+// revision carries their package or a newer one, and its outcome is theirs.
+func (p *planner) supersede() {
+	for _, r := range p.s.Revisions {
+		if r.Number == p.s.App.DesiredRevision || (r.Phase != store.PhasePending && r.Phase != store.PhaseStandby) {
+			continue
+		}
+		p.add(SetPhase{r.Number, store.PhaseSuperseded, fmt.Sprintf("revision %d was wanted before this went live", p.s.App.DesiredRevision)})
+		if p.hasJob(r.Number) {
+			p.add(StopJob{r.Number})
+		}
+	}
+}
+
+// advance moves the desired revision one step towards active.
+func (p *planner) advance() {
+	desired, ok := p.revision(p.s.App.DesiredRevision)
+	if !ok {
+		return
+	}
+	switch desired.Phase {
+	case store.PhasePending:
+		p.add(Register{desired, 1}, SetPhase{desired.Number, store.PhaseStandby, ""})
+	case store.PhaseStandby:
+		p.standby(desired)
+	case store.PhaseActive:
+		p.endOpen(true, "", nil)
+	case store.PhaseFailed:
+		p.endOpen(false, desired.Error, nil)
+	default: // draining, retired, superseded: wanted again only as a new revision
+	}
+}
+
+func (p *planner) standby(desired store.Revision) {
+	if !p.hasJob(desired.Number) {
+		// The manager was restarted meanwhile: the start deadline begins anew.
+		p.add(Register{desired, 1}, SetPhase{desired.Number, store.PhaseStandby, ""})
+		return
+	}
+	job := p.s.Jobs[desired.Number]
+	switch v := judge(p.now, p.policy, desired, job); v.verdict {
+	case ready:
+		p.takeOver(desired, job)
+	case failed:
+		p.fail(desired, v)
+	case blocked:
+		p.stage(desired, job.Blocked)
+	case waiting:
+	}
+}
+
+// takeOver stops the old listeners first: a listener of the old and one of the new revision never run side by side.
+func (p *planner) takeOver(desired store.Revision, job Job) {
+	for _, r := range p.s.Revisions {
+		if r.Number == desired.Number {
+			continue
+		}
+		if r.Phase == store.PhaseActive {
+			p.add(SetPhase{r.Number, store.PhaseDraining, ""})
+			return
+		}
+		if r.Phase == store.PhaseDraining && p.takesTraffic(r.Number) && !p.listenersStopped(r) {
+			return
+		}
+	}
+	p.add(SetRoute{Targets: []store.RouteTarget{{Revision: desired.Number, Weight: 100}}},
+		SetPhase{desired.Number, store.PhaseActive, ""})
+	p.routed = true
+	p.endOpen(true, "", successLines(desired, job))
+}
+
+func (p *planner) listenersStopped(r store.Revision) bool {
+	if p.now.Sub(r.PhaseAt) >= p.policy.ListenerDeadline {
+		return true
+	}
+	return !slices.ContainsFunc(p.s.Jobs[r.Number].Instances, func(i Instance) bool {
+		return i.Live && (i.Reported == hostapi.StateActive || i.Reported == hostapi.StateStandby)
+	})
+}
+
+func (p *planner) fail(desired store.Revision, v judgement) {
+	p.add(SetPhase{desired.Number, store.PhaseFailed, v.reason}, StopJob{desired.Number})
+	for _, r := range p.s.Revisions {
+		// It had already been asked to stop its listeners for the revision that failed.
+		if r.Phase == store.PhaseDraining && p.takesTraffic(r.Number) {
+			p.add(SetPhase{r.Number, store.PhaseActive, ""})
+		}
+	}
+	p.endOpen(false, v.reason, v.lines)
+}
+
+// stage lets a deployment that waits for capacity end before its client gives up; the rollout goes on.
+func (p *planner) stage(desired store.Revision, why string) {
+	if p.now.Sub(desired.PhaseAt) >= p.policy.StageAfter {
+		p.endOpen(true, "staged: goes live when "+why, nil)
+	}
+}
+
+func (p *planner) endOpen(success bool, text string, lines []Line) {
+	for _, d := range p.s.Open {
+		p.add(EndDeployment{ID: d.ID, Success: success, Text: text, Lines: lines})
+	}
+}
+
+// keepServing makes sure that whatever takes the traffic has its job, after a restart of the manager for example.
+func (p *planner) keepServing() {
+	for _, r := range p.s.Revisions {
+		serving := r.Phase == store.PhaseActive || (r.Phase == store.PhaseDraining && p.takesTraffic(r.Number))
+		if serving && !p.hasJob(r.Number) {
+			p.add(Register{r, 1})
+		}
+		if r.Phase == store.PhaseActive && !p.takesTraffic(r.Number) && !p.routed {
+			p.routed = true
+			p.add(SetRoute{Targets: []store.RouteTarget{{Revision: r.Number, Weight: 100}}})
+		}
+	}
+}
+
+// drain stops revisions that have given up the traffic, when they are idle or out of time.
+func (p *planner) drain() {
+	for _, r := range p.s.Revisions {
+		if r.Phase != store.PhaseDraining || p.takesTraffic(r.Number) {
+			continue
+		}
+		if p.idle(r) || p.now.Sub(r.PhaseAt) >= p.policy.DrainDeadline {
+			p.add(StopJob{r.Number}, SetPhase{r.Number, store.PhaseRetired, ""})
+		}
+	}
+}
+
+// idle trusts only reports made after draining began: an older one says nothing of requests that came since.
+func (p *planner) idle(r store.Revision) bool {
+	return !slices.ContainsFunc(p.s.Jobs[r.Number].Instances, func(i Instance) bool {
+		return i.Live && (i.InFlight > 0 || i.Reported != hostapi.StateDraining || !i.ReportAt.After(r.PhaseAt))
+	})
+}
