@@ -1,0 +1,3 @@
+'use strict';
+
+module.exports = { version: require('../package.json').version };
