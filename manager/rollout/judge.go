@@ -42,10 +42,18 @@ func judge(now time.Time, policy Policy, r store.Revision, job Job) judgement {
 	if job.Blocked != "" {
 		return judgement{verdict: blocked}
 	}
-	if waited := now.Sub(r.PhaseAt); waited >= policy.StartDeadline {
+	if waited := now.Sub(later(r.PhaseAt, job.Since)); waited >= policy.StartDeadline {
 		return overdue(waited, job, last)
 	}
 	return judgement{verdict: waiting}
+}
+
+// later lets the start deadline begin anew when the manager was restarted during a rollout.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func permanent(i Instance) bool { return i.Failure != nil && i.Failure.Permanent }

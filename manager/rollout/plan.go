@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,6 +21,7 @@ func Plan(now time.Time, policy Policy, s State) []Step {
 	p.advance()
 	p.keepServing()
 	p.drain()
+	p.stopOrphans()
 	p.explain()
 	return p.steps
 }
@@ -91,6 +93,7 @@ func (p *planner) advance() {
 	case store.PhaseStandby:
 		p.standby(desired)
 	case store.PhaseActive:
+		p.routeTo(desired.Number)
 		p.endOpen(true, "", nil)
 	case store.PhaseFailed:
 		p.endOpen(false, desired.Error, nil)
@@ -100,8 +103,7 @@ func (p *planner) advance() {
 
 func (p *planner) standby(desired store.Revision) {
 	if !p.hasJob(desired.Number) {
-		// The manager was restarted meanwhile: the start deadline begins anew.
-		p.add(Register{desired, 1}, SetPhase{desired.Number, store.PhaseStandby, ""})
+		p.add(Register{desired, 1}) // the manager was restarted meanwhile
 		return
 	}
 	job := p.s.Jobs[desired.Number]
@@ -111,8 +113,10 @@ func (p *planner) standby(desired store.Revision) {
 	case failed:
 		p.fail(desired, v)
 	case blocked:
+		p.resume()
 		p.stage(desired, job.Blocked)
 	case waiting:
+		p.resume()
 	}
 }
 
@@ -130,10 +134,19 @@ func (p *planner) takeOver(desired store.Revision, job Job) {
 			return
 		}
 	}
-	p.add(SetRoute{Targets: []store.RouteTarget{{Revision: desired.Number, Weight: 100}}},
-		SetPhase{desired.Number, store.PhaseActive, ""})
-	p.routed = true
+	// Active before the route: a crash in between leaves an active revision, which the next pass routes to. The other
+	// way round it would leave traffic on a revision that may still fail.
+	p.add(SetPhase{desired.Number, store.PhaseActive, ""})
+	p.routeTo(desired.Number)
 	p.endOpen(true, "", successLines(desired, job))
+}
+
+func (p *planner) routeTo(revision int64) {
+	if p.takesTraffic(revision) || p.routed {
+		return
+	}
+	p.routed = true
+	p.add(SetRoute{Targets: []store.RouteTarget{{Revision: revision, Weight: 100}}})
 }
 
 func (p *planner) listenersStopped(r store.Revision) bool {
@@ -147,13 +160,20 @@ func (p *planner) listenersStopped(r store.Revision) bool {
 
 func (p *planner) fail(desired store.Revision, v judgement) {
 	p.add(SetPhase{desired.Number, store.PhaseFailed, v.reason}, StopJob{desired.Number})
+	p.resume()
+	p.endOpen(false, v.reason, v.lines)
+}
+
+// resume starts the listeners again of a revision that had stopped them for one that is not ready after all.
+func (p *planner) resume() {
+	if slices.ContainsFunc(p.s.Revisions, func(r store.Revision) bool { return r.Phase == store.PhaseActive }) {
+		return
+	}
 	for _, r := range p.s.Revisions {
-		// It had already been asked to stop its listeners for the revision that failed.
 		if r.Phase == store.PhaseDraining && p.takesTraffic(r.Number) {
 			p.add(SetPhase{r.Number, store.PhaseActive, ""})
 		}
 	}
-	p.endOpen(false, v.reason, v.lines)
 }
 
 // stage lets a deployment that waits for capacity end before its client gives up; the rollout goes on.
@@ -176,9 +196,8 @@ func (p *planner) keepServing() {
 		if serving && !p.hasJob(r.Number) {
 			p.add(Register{r, 1})
 		}
-		if r.Phase == store.PhaseActive && !p.takesTraffic(r.Number) && !p.routed {
-			p.routed = true
-			p.add(SetRoute{Targets: []store.RouteTarget{{Revision: r.Number, Weight: 100}}})
+		if r.Phase == store.PhaseActive {
+			p.routeTo(r.Number)
 		}
 	}
 }
@@ -191,6 +210,15 @@ func (p *planner) drain() {
 		}
 		if p.idle(r) || p.now.Sub(r.PhaseAt) >= p.policy.DrainDeadline {
 			p.add(StopJob{r.Number}, SetPhase{r.Number, store.PhaseRetired, ""})
+		}
+	}
+}
+
+// stopOrphans stops jobs of revisions that have ended: a crash may come between an end and its StopJob.
+func (p *planner) stopOrphans() {
+	for _, number := range slices.Sorted(maps.Keys(p.s.Jobs)) {
+		if r, ok := p.revision(number); !ok || !r.Phase.Live() {
+			p.add(StopJob{number})
 		}
 	}
 }

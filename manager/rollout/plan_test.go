@@ -75,14 +75,14 @@ func TestPlan(t *testing.T) {
 			state: rollout.State{App: store.App{DesiredRevision: 2},
 				Revisions: []store.Revision{revision(1, store.PhaseDraining), revision(2, store.PhaseStandby)}, Route: route(1),
 				Jobs: map[int64]rollout.Job{1: jobOf(instance(hostapi.StateActive)), 2: jobOf(instance(hostapi.StateStandby))}},
-			want: []rollout.Step{rollout.SetRoute{Targets: traffic2}, rollout.SetPhase{2, store.PhaseActive, ""}},
+			want: []rollout.Step{rollout.SetPhase{2, store.PhaseActive, ""}, rollout.SetRoute{Targets: traffic2}},
 		},
 		"switch when the old listeners have stopped": {
 			after: time.Second,
 			state: rollout.State{App: store.App{DesiredRevision: 2}, Open: open,
 				Revisions: []store.Revision{revision(1, store.PhaseDraining), revision(2, store.PhaseStandby)}, Route: route(1),
 				Jobs: map[int64]rollout.Job{1: jobOf(instance(hostapi.StateDraining)), 2: jobOf(instance(hostapi.StateStandby))}},
-			want: []rollout.Step{rollout.SetRoute{Targets: traffic2}, rollout.SetPhase{2, store.PhaseActive, ""},
+			want: []rollout.Step{rollout.SetPhase{2, store.PhaseActive, ""}, rollout.SetRoute{Targets: traffic2},
 				rollout.EndDeployment{ID: "d", Success: true, Lines: []rollout.Line{{Text: "revision 2 is live"}}}},
 		},
 		"code that throws fails at once and the old one serves on": {
@@ -124,8 +124,7 @@ func TestPlan(t *testing.T) {
 			state: rollout.State{App: store.App{DesiredRevision: 2},
 				Revisions: []store.Revision{revision(1, store.PhaseDraining), revision(2, store.PhaseStandby)},
 				Route:     store.Route{Generation: 1, Targets: route(1).Targets, Waiting: "it is being started"}},
-			want: []rollout.Step{rollout.Register{revision(2, store.PhaseStandby), 1}, rollout.SetPhase{2, store.PhaseStandby, ""},
-				rollout.Register{revision(1, store.PhaseDraining), 1}},
+			want: []rollout.Step{rollout.Register{revision(2, store.PhaseStandby), 1}, rollout.Register{revision(1, store.PhaseDraining), 1}},
 		},
 		"a draining revision with a request in flight lives on": {
 			after: time.Minute,
@@ -148,6 +147,18 @@ func TestPlan(t *testing.T) {
 				Revisions: []store.Revision{revision(1, store.PhaseDraining), revision(2, store.PhaseActive)}, Route: route(2),
 				Jobs: map[int64]rollout.Job{1: jobOf(rollout.Instance{Live: true, InFlight: 1}), 2: jobOf(instance(hostapi.StateActive))}},
 			want: []rollout.Step{rollout.StopJob{1}, rollout.SetPhase{1, store.PhaseRetired, ""}},
+		},
+		"after a long restart in the middle the start deadline begins anew": {
+			after: time.Hour,
+			state: rollout.State{App: store.App{DesiredRevision: 1}, Revisions: []store.Revision{revision(1, store.PhaseStandby)},
+				Route: store.Route{Waiting: "its first deployment is under way"},
+				Jobs:  map[int64]rollout.Job{1: {Since: epoch().Add(time.Hour - time.Second), Instances: []rollout.Instance{{Live: true, Reported: hostapi.StateStarting}}}}},
+		},
+		"what a crash left of a failed rollout is tidied": {
+			state: rollout.State{App: store.App{DesiredRevision: 2}, Open: open, Route: route(1),
+				Revisions: []store.Revision{revision(1, store.PhaseActive), {AppID: "a", Number: 2, Phase: store.PhaseFailed, Error: "boom"}},
+				Jobs:      map[int64]rollout.Job{1: jobOf(instance(hostapi.StateActive)), 2: {}}},
+			want: []rollout.Step{rollout.EndDeployment{ID: "d", Text: "boom"}, rollout.StopJob{2}},
 		},
 		"a stopped app keeps its phases and loses its jobs": {
 			state: rollout.State{App: store.App{DesiredRevision: 1, Stopped: true}, Open: open,

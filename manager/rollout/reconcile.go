@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -14,30 +16,33 @@ import (
 	"github.com/nightshift-functions/nightshift/internal/store"
 )
 
-// Reader is what the loop observes in the store.
+// Reader is what the loop observes of one app in the store.
 type Reader interface {
-	RolloutApps(ctx context.Context) ([]store.App, error)
 	Revisions(ctx context.Context, appID string, liveOnly bool) ([]store.Revision, error)
-	Routes(ctx context.Context) ([]store.Route, error)
+	Revision(ctx context.Context, appID string, number int64) (store.Revision, error)
 	Instances(ctx context.Context, appID string) ([]store.Instance, error)
+}
+
+// Overview is what a pass reads once for all apps.
+type Overview interface {
+	RolloutApps(ctx context.Context) ([]store.App, error)
+	Routes(ctx context.Context) ([]store.Route, error)
 	UnfinishedDeployments(ctx context.Context) ([]store.Deployment, error)
 }
 
 // Writer is what the loop writes. SetPhase and SetRoute carry the epoch and fail as Fenced when it is over.
 type Writer interface {
 	SetPhase(ctx context.Context, epoch int64, appID string, revision int64, phase store.Phase, errText string) error
-	SetRoute(ctx context.Context, epoch int64, appID string, targets []store.RouteTarget, waiting string) error
-	EndDeployment(ctx context.Context, id string, status int, statusText string) error
-	AppendDeploymentLog(ctx context.Context, id string, kind int, message string) error
+	SetRoute(ctx context.Context, epoch int64, appID string, targets []store.RouteTarget, waiting string) (int64, error)
+	EndDeployment(ctx context.Context, id string, status int, statusText string, logs ...store.DeploymentLog) error
 }
 
-// Jobs is the scheduler as rollout needs it; manager/server puts jobspecs in between.
+// Jobs is the scheduler as rollout needs it; manager/server puts jobspecs in between. Parse splits a job id, with the
+// app's name in lower case.
 type Jobs interface {
 	Register(ctx context.Context, app store.App, revision store.Revision, count int) error
 	Stop(ctx context.Context, app string, revision int64) error
-	// Observe returns the jobs by app name and revision, and an index for Changed.
 	Watch(ctx context.Context, after uint64) (scheduler.Snapshot, error)
-	// Parse splits a job id.
 	Parse(jobID string) (app string, revision int64, ok bool)
 }
 
@@ -49,12 +54,13 @@ type Waiter interface {
 
 // Config is what a Loop works on.
 type Config struct {
-	Reader Reader
-	Writer Writer
-	Waiter Waiter
-	Jobs   Jobs
-	Policy Policy
-	Epoch  int64 // of this leader
+	Overview Overview
+	Reader   Reader
+	Writer   Writer
+	Waiter   Waiter
+	Jobs     Jobs
+	Policy   Policy
+	Epoch    int64 // of this leader
 	// RouteChanged is called after a route was written and returns when the gateways have it; nil: nobody waits.
 	RouteChanged func(ctx context.Context) error
 	Now          func() time.Time
@@ -62,10 +68,13 @@ type Config struct {
 }
 
 // Loop reconciles all apps. One Loop runs at a time: whoever holds the newest epoch.
-type Loop struct{ cfg Config }
+type Loop struct {
+	cfg  Config
+	seen map[string]time.Time // when a job id was first seen running; only Pass touches it
+}
 
 // New makes a Loop.
-func New(cfg Config) *Loop { return &Loop{cfg: cfg} }
+func New(cfg Config) *Loop { return &Loop{cfg: cfg, seen: map[string]time.Time{}} }
 
 // idlePass is how often everything is looked at although nothing was heard: it bounds the cost of a lost nudge.
 const idlePass = 10 * time.Second
@@ -109,18 +118,21 @@ func (l *Loop) nudges(ctx context.Context) <-chan struct{} {
 		default:
 		}
 	}
-	go func() {
-		for v := l.cfg.Waiter.Version(topic); ctx.Err() == nil; nudge() {
-			v, _ = l.cfg.Waiter.Wait(ctx, topic, v)
-		}
-	}()
-	go func() {
-		for index := uint64(0); ctx.Err() == nil; nudge() {
-			if s, err := l.cfg.Jobs.Watch(ctx, index); err == nil {
-				index = s.Index
+	follow := func(wait func(uint64) (uint64, error), from uint64) {
+		for ctx.Err() == nil {
+			next, err := wait(from)
+			if err != nil {
+				return // the pass's own timer goes on; a source that fails must not be asked in a tight loop
 			}
+			from = next
+			nudge()
 		}
-	}()
+	}
+	go follow(func(v uint64) (uint64, error) { return l.cfg.Waiter.Wait(ctx, topic, v) }, l.cfg.Waiter.Version(topic))
+	go follow(func(v uint64) (uint64, error) {
+		s, err := l.cfg.Jobs.Watch(ctx, v)
+		return s.Index, err
+	}, 0)
 	return out
 }
 
@@ -143,31 +155,47 @@ func (l *Loop) Pass(ctx context.Context) (busy bool, err error) {
 			l.cfg.Log.Error().Err(appErr).Str("app", app.Name).Msg("rollout")
 		}
 	}
-	return busy, nil
+	return busy, l.stopDeleted(ctx, world)
+}
+
+// stopDeleted stops the jobs of apps that are gone.
+func (l *Loop) stopDeleted(ctx context.Context, w world) error {
+	for _, app := range w.apps {
+		delete(w.jobs, strings.ToLower(app.Name))
+	}
+	for app, jobs := range w.jobs {
+		for revision := range jobs {
+			l.cfg.Log.Info().Str("app", app).Int64("revision", revision).Msg("stop job of a deleted app")
+			if err := gone(l.cfg.Jobs.Stop(ctx, app, revision)); err != nil {
+				return fmt.Errorf("stop revision %d of deleted app %q: %w", revision, app, err)
+			}
+		}
+	}
+	return nil
 }
 
 // world is what one pass reads once for all apps.
 type world struct {
 	apps   []store.App
-	routes map[string]store.Route              // by app id
-	open   map[string][]store.Deployment       // by app id; accepted ones
-	jobs   map[string]map[int64]scheduler.Job // by app name
+	routes map[string]store.Route        // by app id
+	open   map[string][]store.Deployment // by app id; accepted ones
+	jobs   map[string]map[int64]observed // by app name in lower case, as job ids have it
 }
 
 func (l *Loop) observe(ctx context.Context) (world, error) {
-	apps, err := l.cfg.Reader.RolloutApps(ctx)
+	apps, err := l.cfg.Overview.RolloutApps(ctx)
 	if err != nil {
 		return world{}, fmt.Errorf("read the apps: %w", err)
 	}
-	w := world{apps: apps, routes: map[string]store.Route{}, open: map[string][]store.Deployment{}, jobs: map[string]map[int64]scheduler.Job{}}
-	routes, err := l.cfg.Reader.Routes(ctx)
+	w := world{apps: apps, routes: map[string]store.Route{}, open: map[string][]store.Deployment{}, jobs: map[string]map[int64]observed{}}
+	routes, err := l.cfg.Overview.Routes(ctx)
 	if err != nil {
 		return world{}, fmt.Errorf("read the routes: %w", err)
 	}
 	for _, r := range routes {
 		w.routes[r.AppID] = r
 	}
-	deployments, err := l.cfg.Reader.UnfinishedDeployments(ctx)
+	deployments, err := l.cfg.Overview.UnfinishedDeployments(ctx)
 	if err != nil {
 		return world{}, fmt.Errorf("read the deployments under way: %w", err)
 	}
@@ -184,17 +212,28 @@ func (l *Loop) observeJobs(ctx context.Context, w world) error {
 	if err != nil {
 		return fmt.Errorf("read the jobs: %w", err)
 	}
+	seen := make(map[string]time.Time, len(snapshot.Jobs))
 	for id, job := range snapshot.Jobs {
 		app, revision, ok := l.cfg.Jobs.Parse(id)
 		if !ok || job.Stopped {
 			continue
 		}
-		if w.jobs[app] == nil {
-			w.jobs[app] = map[int64]scheduler.Job{}
+		if seen[id] = l.seen[id]; seen[id].IsZero() {
+			seen[id] = l.cfg.Now()
 		}
-		w.jobs[app][revision] = job
+		if w.jobs[app] == nil {
+			w.jobs[app] = map[int64]observed{}
+		}
+		w.jobs[app][revision] = observed{job, seen[id]}
 	}
+	l.seen = seen
 	return nil
+}
+
+// observed is a job with the time since which this loop knows it.
+type observed struct {
+	scheduler.Job
+	since time.Time
 }
 
 // reconcile plans and takes the steps of one app. What a step changes shows in the next pass, which the step itself
@@ -227,12 +266,28 @@ func (l *Loop) state(ctx context.Context, w world, app store.App) (State, error)
 	if err != nil {
 		return State{}, fmt.Errorf("read the revisions of app %q: %w", app.Name, err)
 	}
+	if revisions, err = l.withDesired(ctx, app, revisions); err != nil {
+		return State{}, err
+	}
 	instances, err := l.cfg.Reader.Instances(ctx, app.ID)
 	if err != nil {
 		return State{}, fmt.Errorf("read the instances of app %q: %w", app.Name, err)
 	}
 	return State{App: app, Revisions: revisions, Route: w.routes[app.ID], Open: w.open[app.ID],
-		Jobs: join(w.jobs[app.Name], reports(instances))}, nil
+		Jobs: join(w.jobs[strings.ToLower(app.Name)], reports(instances))}, nil
+}
+
+// withDesired adds the desired revision when it has failed: its deployment may still have to be told.
+func (l *Loop) withDesired(ctx context.Context, app store.App, live []store.Revision) ([]store.Revision, error) {
+	has := slices.ContainsFunc(live, func(r store.Revision) bool { return r.Number == app.DesiredRevision })
+	if app.DesiredRevision == 0 || has {
+		return live, nil
+	}
+	desired, err := l.cfg.Reader.Revision(ctx, app.ID, app.DesiredRevision)
+	if err != nil {
+		return nil, fmt.Errorf("read revision %d of app %q: %w", app.DesiredRevision, app.Name, err)
+	}
+	return append(live, desired), nil
 }
 
 func reports(instances []store.Instance) map[string]hostapi.InstanceReport {
@@ -248,10 +303,10 @@ func reports(instances []store.Instance) map[string]hostapi.InstanceReport {
 }
 
 // join puts the scheduler's view and the workers' reports of the same instances together.
-func join(jobs map[int64]scheduler.Job, reports map[string]hostapi.InstanceReport) map[int64]Job {
+func join(jobs map[int64]observed, reports map[string]hostapi.InstanceReport) map[int64]Job {
 	joined := make(map[int64]Job, len(jobs))
 	for revision, job := range jobs {
-		out := Job{Blocked: job.Blocked}
+		out := Job{Blocked: job.Blocked, Since: job.since}
 		for _, i := range job.Instances {
 			r := reports[i.ID]
 			out.Instances = append(out.Instances, Instance{

@@ -28,7 +28,7 @@ func DefaultPolicy() Policy {
 // State is everything that Plan looks at for one app.
 type State struct {
 	App       store.App
-	Revisions []store.Revision // live ones and the desired one, any order
+	Revisions []store.Revision // live ones, and the desired one whatever its phase; any order
 	Route     store.Route      // zero generation: none yet
 	Jobs      map[int64]Job    // by revision; absent: the scheduler has no such job, or it is stopped
 	Open      []store.Deployment
@@ -36,7 +36,8 @@ type State struct {
 
 // Job is what the scheduler and the instances themselves say of one revision's job.
 type Job struct {
-	Blocked   string // why instances cannot be placed, in words
+	Blocked   string    // why instances cannot be placed, in words
+	Since     time.Time // when this leader first saw the job
 	Instances []Instance
 }
 

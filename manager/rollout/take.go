@@ -31,7 +31,7 @@ func (l *Loop) take(ctx context.Context, app store.App, step Step) error {
 }
 
 func (l *Loop) setRoute(ctx context.Context, app store.App, s SetRoute) error {
-	if err := l.cfg.Writer.SetRoute(ctx, l.cfg.Epoch, app.ID, s.Targets, s.Waiting); err != nil {
+	if _, err := l.cfg.Writer.SetRoute(ctx, l.cfg.Epoch, app.ID, s.Targets, s.Waiting); err != nil {
 		return err
 	}
 	if l.cfg.RouteChanged == nil {
@@ -41,21 +41,19 @@ func (l *Loop) setRoute(ctx context.Context, app store.App, s SetRoute) error {
 }
 
 func (l *Loop) endDeployment(ctx context.Context, s EndDeployment) error {
-	for _, line := range s.Lines {
-		if err := l.cfg.Writer.AppendDeploymentLog(ctx, s.ID, line.Type, line.Text); err != nil {
-			return err
-		}
-	}
 	status, kind := store.StatusSuccess, 0
 	if !s.Success {
 		status, kind = store.StatusFailed, 2
 	}
+	lines := s.Lines
 	if s.Text != "" {
-		if err := l.cfg.Writer.AppendDeploymentLog(ctx, s.ID, kind, s.Text); err != nil {
-			return err
-		}
+		lines = append(lines, Line{Type: kind, Text: s.Text})
 	}
-	return l.cfg.Writer.EndDeployment(ctx, s.ID, status, s.Text)
+	logs := make([]store.DeploymentLog, len(lines))
+	for i, line := range lines {
+		logs[i] = store.DeploymentLog{Type: line.Type, Message: line.Text}
+	}
+	return l.cfg.Writer.EndDeployment(ctx, s.ID, status, s.Text, logs...)
 }
 
 // gone takes a job that the scheduler does not know as stopped.
