@@ -35,13 +35,3 @@ func GroupScope(subscription, group string) string {
 func SiteScope(subscription, group, app string) string {
 	return GroupScope(subscription, group) + "/providers/microsoft.web/sites/" + CleanScope(app)[1:]
 }
-
-// siteOf returns the app that a scope names or lies in, "" when it is wider than one app.
-func siteOf(scope string) string {
-	s := strings.Split(CleanScope(scope), "/")
-	if len(s) >= 9 && s[1] == "subscriptions" && s[3] == "resourcegroups" &&
-		s[5] == "providers" && s[6] == "microsoft.web" && s[7] == "sites" {
-		return s[8]
-	}
-	return ""
-}

@@ -34,22 +34,6 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-func TestSiteOf(t *testing.T) {
-	t.Parallel()
-	for scope, want := range map[string]string{
-		SiteScope("s", "g", "Shop"):                  "shop",
-		SiteScope("s", "g", "Shop") + "/functions/f": "shop",
-		GroupScope("s", "g"):                         "",
-		"/":                                          "",
-		"/x/s/resourcegroups/g/providers/microsoft.web/sites/a":         "",
-		GroupScope("s", "g") + "/providers/microsoft.web/serverfarms/a": "",
-	} {
-		if got := siteOf(scope); got != want {
-			t.Errorf("siteOf(%q) = %q, want %q", scope, got, want)
-		}
-	}
-}
-
 // FuzzWithin holds Within against its definition by segments.
 func FuzzWithin(f *testing.F) {
 	f.Add("/subscriptions/s/resourcegroups/g", "/subscriptions/s")
