@@ -18,8 +18,8 @@ func Plan(now time.Time, policy Policy, s State) []Step {
 		return p.stopped()
 	}
 	p.supersede()
-	p.advance()
 	p.keepServing()
+	p.advance()
 	p.drain()
 	p.stopOrphans()
 	p.explain()
@@ -93,7 +93,6 @@ func (p *planner) advance() {
 	case store.PhaseStandby:
 		p.standby(desired)
 	case store.PhaseActive:
-		p.routeTo(desired.Number)
 		p.endOpen(true, "", nil)
 	case store.PhaseFailed:
 		p.endOpen(false, desired.Error, nil)
@@ -189,7 +188,8 @@ func (p *planner) endOpen(success bool, text string, lines []Line) {
 	}
 }
 
-// keepServing makes sure that whatever takes the traffic has its job, after a restart of the manager for example.
+// keepServing makes sure that whatever takes the traffic has its job, after a restart of the manager for example, and
+// that what is active takes it. It comes before advance, which may take the active phase away in the same pass.
 func (p *planner) keepServing() {
 	for _, r := range p.s.Revisions {
 		serving := r.Phase == store.PhaseActive || (r.Phase == store.PhaseDraining && p.takesTraffic(r.Number))

@@ -124,7 +124,7 @@ func TestPlan(t *testing.T) {
 			state: rollout.State{App: store.App{DesiredRevision: 2},
 				Revisions: []store.Revision{revision(1, store.PhaseDraining), revision(2, store.PhaseStandby)},
 				Route:     store.Route{Generation: 1, Targets: route(1).Targets, Waiting: "it is being started"}},
-			want: []rollout.Step{rollout.Register{revision(2, store.PhaseStandby), 1}, rollout.Register{revision(1, store.PhaseDraining), 1}},
+			want: []rollout.Step{rollout.Register{revision(1, store.PhaseDraining), 1}, rollout.Register{revision(2, store.PhaseStandby), 1}},
 		},
 		"a draining revision with a request in flight lives on": {
 			after: time.Minute,
