@@ -60,7 +60,19 @@ func (v *view) Open(name string) (fs.File, error) {
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	return &file{info: info{e}, content: v.index.open(e)}, nil
+	return &file{info: info{e}, index: v.index}, nil
+}
+
+// Stat implements fs.StatFS, so that asking for a file opens nothing.
+func (v *view) Stat(name string) (fs.FileInfo, error) {
+	if n, ok := v.folders[name]; ok {
+		return n.info, nil
+	}
+	e, ok := v.index.Find(name)
+	if !ok {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
+	}
+	return info{e}, nil
 }
 
 // ReadDir implements fs.ReadDirFS.
@@ -92,12 +104,19 @@ func (i info) Mode() fs.FileMode {
 
 type file struct {
 	info    info
-	content *content
+	index   *Index
+	content *content // made by the first Read
 }
 
 func (f *file) Stat() (fs.FileInfo, error) { return f.info, nil }
-func (f *file) Read(p []byte) (int, error) { return f.content.Read(p) }
 func (f *file) Close() error               { return nil }
+
+func (f *file) Read(p []byte) (int, error) {
+	if f.content == nil {
+		f.content = f.index.open(f.info.entry)
+	}
+	return f.content.Read(p)
+}
 
 type folder struct {
 	info info

@@ -18,6 +18,9 @@ const defaultHostJSON = `{
 // Unlimited is what -1 means in maxOutstandingRequests and maxConcurrentRequests.
 const Unlimited = -1
 
+// maxAllowList bounds "functions", which is compared with every function of the app.
+const maxAllowList = 1000
+
 // HostJSON is an app's host.json with Azure's defaults filled in: the parts that Nightshift acts on as fields, all of
 // it in Properties for whoever knows more, such as a trigger that reads its own extension's section.
 type HostJSON struct {
@@ -121,6 +124,9 @@ func (h *HostJSON) readTop(props Properties) error {
 	var err error
 	if h.Functions, err = props.List("functions"); err != nil {
 		return err
+	}
+	if len(h.Functions) > maxAllowList {
+		return Errorf(Invalid, `"functions" lists %d names, %d is the limit`, len(h.Functions), maxAllowList)
 	}
 	if h.FunctionTimeout, err = props.Duration("functionTimeout", 0); err != nil {
 		return err

@@ -3,6 +3,7 @@ package azfunc_test
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +93,7 @@ func TestParseHostJSONRefuses(t *testing.T) {
 		{"version object", `{"version": {}}`, `must be the text "2.0", not an object`},
 		{"version null", `{"version": null}`, `must be the text "2.0", not null`},
 		{"functions", `{"version": "2.0", "functions": {}}`, `"functions" must be a list`},
+		{"functions without end", `{"version": "2.0", "functions": ["a"` + strings.Repeat(`,"a"`, 1000) + `]}`, "lists 1001 names, 1000 is the limit"},
 		{"timeout words", `{"version": "2.0", "functionTimeout": "5 minutes"}`, `"functionTimeout": "5 minutes" is not a time span`},
 		{"timeout too short", `{"version": "2.0", "functionTimeout": "00:00:00.5"}`, "at least one second"},
 		{"extensions list", `{"version": "2.0", "extensions": []}`, `"extensions" must be an object, not a list`},
