@@ -1,0 +1,67 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/nightshift-functions/nightshift/internal/archive"
+	"github.com/nightshift-functions/nightshift/internal/metadata"
+	"github.com/nightshift-functions/nightshift/internal/store"
+)
+
+// inspect checks a received zip and reads what the app in it is, with the app's settings. What cannot run is refused
+// here, while the publisher is still looking: the error is for them.
+func (s *Service) inspect(ctx context.Context, up *upload, settings map[string]string) (metadata.Report, error) {
+	index, err := archive.Check(up.file, up.size, s.cfg.Limits)
+	if err != nil {
+		return metadata.Report{}, err
+	}
+	if err := index.Verify(ctx); err != nil {
+		return metadata.Report{}, err
+	}
+	report, err := metadata.Read(metadata.Input{
+		Content: index.FS(), Settings: settings, Runtimes: s.cfg.Runtimes, Support: s.cfg.Support,
+	})
+	if err != nil {
+		return metadata.Report{}, err
+	}
+	report.Warnings = append(index.Warnings, report.Warnings...)
+	return report, nil
+}
+
+// tell writes what was found into the deployment's log.
+func (s *Service) tell(ctx context.Context, d store.Deployment, report metadata.Report) {
+	warnings := report.Warnings
+	report.Warnings = nil
+	for _, line := range report.Lines() {
+		s.line(ctx, d, kindMessage, line)
+	}
+	for _, warning := range warnings {
+		s.line(ctx, d, kindWarning, warning)
+	}
+}
+
+// problemsOf takes a refusal apart into the lines of a log.
+func problemsOf(cause error) []string {
+	var lines []string
+	for line := range strings.Lines(messageOf(cause)) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// bytesText shows a size in the unit people use for it.
+func bytesText(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
