@@ -40,6 +40,7 @@ func (h *header) entry(windows bool) (Entry, error) {
 	if err := h.applyMode(&e); err != nil {
 		return Entry{}, err
 	}
+	e.Executable = e.Executable && !e.Dir
 	if e.Dir && e.Size > 0 {
 		return Entry{}, refuse(name, "it is a folder that has content of its own; create the zip again")
 	}

@@ -236,6 +236,46 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestFunctionProblems breaks one of two functions; the other runs on.
+func TestFunctionProblems(t *testing.T) {
+	t.Parallel()
+	script := func(file string) string { return strings.Replace(timerFn, "{", `{"scriptFile": "`+file+`",`, 1) }
+	cases := []struct {
+		name string
+		bad  app
+		want string
+	}{
+		{"script missing", app{"Tick/function.json": script("tock.js")}, "its script Tick/tock.js is not in the package"},
+		{"script outside", app{"Tick/function.json": script("../../x.js")}, `its script "../../x.js" lies outside the package`},
+		{"script of another runtime", app{"Tick/function.json": script("run.ps1"), "Tick/run.ps1": ""}, "its script Tick/run.ps1 is for powershell, the app's runtime is node"},
+		{"script unknown", app{"Tick/function.json": timerFn, "Tick/index.js": "", "Tick/other.js": "", "Tick/function.proj": ""}, ""},
+		{"script cannot be told", app{"Tick/function.json": timerFn, "Tick/a.js": "", "Tick/b.js": ""}, "its script cannot be told"},
+		{"broken", app{"Tick/function.json": "{}}", "Tick/index.js": ""}, "Tick/function.json is not valid JSON: line 1, column 3"},
+		{"no trigger", app{"Tick/function.json": `{"bindings": [{"type": "http", "name": "res", "direction": "out"}]}`, "Tick/index.js": ""}, "it has no trigger"},
+		{"two triggers", app{"Tick/function.json": `{"bindings": [{"type": "httpTrigger", "name": "a"}, {"type": "timerTrigger", "name": "b"}]}`, "Tick/index.js": ""}, "it has 2 triggers"},
+		{"trigger lacking", app{"Tick/function.json": cosmosFn, "Tick/index.js": ""}, "this release of Nightshift has no trigger of type cosmosDBTrigger"},
+		{"trigger switched off", app{"Tick/function.json": strings.Replace(cosmosFn, "cosmosDBTrigger", "sqlTrigger", 1), "Tick/index.js": ""}, "no trigger of type sqlTrigger"},
+		{"binding lacking", app{"Tick/function.json": `{"bindings": [{"type": "timerTrigger", "name": "a"}, {"type": "sendGrid", "name": "b", "direction": "out"}]}`, "Tick/index.js": ""}, "no binding of type sendGrid"},
+		{"name", app{"1Tick/function.json": timerFn, "1Tick/index.js": ""}, `"1Tick" is not a name for a function`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			content := app{"host.json": hostJSON, "Hello/function.json": httpFn, "Hello/index.js": ""}.with(c.bad)
+			report, err := metadata.Read(input(content, "node"))
+			if err != nil || len(report.Functions) != 2 {
+				t.Fatalf("%v, %+v", err, report)
+			}
+			for _, f := range report.Functions {
+				got := strings.Join(f.Problems, "; ")
+				if good := f.Name == "Hello" || c.want == ""; good && got != "" || !good && !strings.Contains(got, c.want) {
+					t.Errorf("%s: problems %q, want %q", f.Name, got, c.want)
+				}
+			}
+		})
+	}
+}
+
 func TestReportDetails(t *testing.T) {
 	t.Parallel()
 	report, err := metadata.Read(input(nodeV3().with(app{"Docs/function.json": cosmosFn, "Docs/index.js": ""}), "node", "AzureWebJobs.Tick.Disabled", "true"))
