@@ -90,13 +90,12 @@ func (c Config) expand(text string, env map[string]string) string {
 		"{workerDirectoryPath}", c.Dir, "{WorkerRoot}", c.Dir+string(filepath.Separator),
 		"{AzureWebJobsScriptRoot}", env["AzureWebJobsScriptRoot"],
 	).Replace(text)
-	return setting.ReplaceAllStringFunc(text, func(m string) string {
-		name := strings.Trim(m, "%")
-		if v := azfunc.Setting(env, name); v != "" || name != "FUNCTIONS_WORKER_RUNTIME_VERSION" {
-			return v
-		}
-		return c.RuntimeVersion
-	})
+	return Expand(strings.ReplaceAll(text, "%FUNCTIONS_WORKER_RUNTIME_VERSION%", c.RuntimeVersion), env)
+}
+
+// Expand replaces %NAME% by the variable of that name, by nothing when it is unset.
+func Expand(text string, env map[string]string) string {
+	return setting.ReplaceAllStringFunc(text, func(m string) string { return azfunc.Setting(env, strings.Trim(m, "%")) })
 }
 
 func osName() string {

@@ -1,0 +1,52 @@
+package invoke
+
+import (
+	"context"
+
+	"github.com/nightshift-functions/nightshift/internal/azfunc"
+	"github.com/nightshift-functions/nightshift/worker/binding"
+	"github.com/nightshift-functions/nightshift/worker/channel"
+	"github.com/nightshift-functions/nightshift/worker/rpc/rpcpb"
+)
+
+// LanguageWorkers runs calls in an app's language workers.
+type LanguageWorkers struct {
+	pool  *channel.Pool
+	shape binding.Shape
+}
+
+// NewLanguageWorkers makes the runner of a pool whose first language worker is initialised.
+func NewLanguageWorkers(pool *channel.Pool) *LanguageWorkers {
+	c := pool.Capabilities()
+	return &LanguageWorkers{pool: pool, shape: binding.Shape{
+		BodyOnly: c.BodyOnly, BodyBytes: c.BodyBytes, NullableMaps: c.NullableMaps, IgnoreEmptyHeader: c.IgnoreEmptyHeader,
+	}}
+}
+
+// Run makes the invocation request and sends it to the next language worker.
+func (l *LanguageWorkers) Run(ctx context.Context, call *Call) (*rpcpb.InvocationResponse, error) {
+	if call.Function.Problem != "" {
+		return nil, &FunctionError{call.Function.Name, call.Function.Problem}
+	}
+	data, metadata := call.Data, call.Metadata
+	if call.HTTP != nil {
+		data, metadata = binding.Input(call.HTTP, l.shape), binding.Metadata(call.HTTP)
+	}
+	req := &rpcpb.InvocationRequest{
+		InvocationId: call.ID, FunctionId: call.Function.ID, TriggerMetadata: metadata,
+		InputData: []*rpcpb.ParameterBinding{{Name: triggerName(call.Function), RpcData: &rpcpb.ParameterBinding_Data{Data: data}}},
+	}
+	if call.TraceParent != "" {
+		req.TraceContext = &rpcpb.RpcTraceContext{TraceParent: call.TraceParent, TraceState: call.TraceState}
+	}
+	return l.pool.Invoke(ctx, call.Function, req, call.Abandoned) //nolint:wrapcheck // errors are for people already
+}
+
+func triggerName(f *channel.Function) string {
+	for i := range f.Bindings {
+		if f.Bindings[i].IsTrigger() {
+			return f.Bindings[i].Name
+		}
+	}
+	return azfunc.ReturnBinding
+}
