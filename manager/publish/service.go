@@ -1,11 +1,13 @@
 package publish
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -72,6 +74,9 @@ type Service struct {
 	routes http.Handler
 	cross  *http.CrossOriginProtection
 	lost   orphans
+
+	stopped chan struct{}
+	stop    sync.Once
 }
 
 // New makes a Service and its incoming folder.
@@ -83,9 +88,26 @@ func New(cfg Config, st Store, guard Guard, log zerolog.Logger) (*Service, error
 		return nil, fmt.Errorf("make the folder for incoming packages: %w", err)
 	}
 	s := &Service{
-		cfg: cfg.withDefaults(), store: st, guard: guard, cross: http.NewCrossOriginProtection(),
+		cfg: cfg.withDefaults(), store: st, guard: guard, cross: http.NewCrossOriginProtection(), stopped: make(chan struct{}),
 		log: log.With().Str("component", "publish").Logger(),
 	}
 	s.routes = s.router()
 	return s, nil
+}
+
+// Stop lets synchronous publishes that wait for a rollout answer at once with how they stand; call it before the
+// listener shuts down. What was accepted goes on by itself.
+func (s *Service) Stop() { s.stop.Do(func() { close(s.stopped) }) }
+
+// untilStop returns a context that also ends with Stop. The caller calls cancel.
+func (s *Service) untilStop(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	go func() {
+		select {
+		case <-s.stopped:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
