@@ -42,6 +42,9 @@ func (s *Service) keepReport(ctx context.Context, c caller, report link.Instance
 	if !slices.Contains(states, report.State) {
 		return azfunc.Errorf(azfunc.Invalid, "%q is not a state of an instance", report.State)
 	}
+	if report.State == link.StateFailed {
+		s.log.Warn().Str("app", c.App).Int64("revision", c.Revision).Str("instance", c.ID).Msg("an instance reports that it cannot serve")
+	}
 	report.InstanceID = c.ID
 	raw, err := json.Marshal(report)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -48,6 +49,8 @@ type Service struct {
 	log      zerolog.Logger
 	docs     documents
 	routes   http.Handler
+	stopped  chan struct{}
+	stop     sync.Once
 }
 
 // New makes a Service; every function of cfg but Now is needed.
@@ -61,13 +64,32 @@ func New(cfg Config, st Store, verifier IdentityVerifier, log zerolog.Logger) (*
 	if cfg.MaxWait <= 0 || cfg.MaxWait > maxWait {
 		cfg.MaxWait = maxWait
 	}
-	s := &Service{cfg: cfg, store: st, verifier: verifier, log: log.With().Str("component", "hostapi").Logger()}
+	s := &Service{
+		cfg: cfg, store: st, verifier: verifier, stopped: make(chan struct{}),
+		log: log.With().Str("component", "hostapi").Logger(),
+	}
 	s.routes = s.router()
 	return s, nil
 }
 
 // ServeHTTP serves the paths of the link (/hostapi/v1/...); it is mounted at the root of the link's listener.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.routes.ServeHTTP(w, r) }
+
+// Stop ends all long polls at once, with what there is; call it before the listener shuts down, which waits for them.
+func (s *Service) Stop() { s.stop.Do(func() { close(s.stopped) }) }
+
+// untilStop returns a context that also ends with Stop. The caller calls cancel.
+func (s *Service) untilStop(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	go func() {
+		select {
+		case <-s.stopped:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
 
 func (s *Service) router() http.Handler {
 	r := chi.NewRouter()
