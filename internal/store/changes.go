@@ -7,8 +7,7 @@ import (
 
 // The topics that a reader can wait on; AppTopic makes those of single apps.
 const (
-	// TopicApps changes when any app is created, deleted, stopped or started, when its desired revision moves and
-	// when a revision's phase does.
+	// TopicApps changes when any app is created, deleted, stopped or started, X
 	TopicApps = "apps"
 	// TopicRoutes changes with what Routes returns.
 	TopicRoutes = "routes"

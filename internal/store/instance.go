@@ -16,8 +16,8 @@ func scanInstance(r row) (Instance, error) {
 	return i, err
 }
 
-// PutInstance keeps the last report of an instance; SeenAt is now. NotFound when its app is gone, Conflict when the id
-// is one of another app's instance.
+// PutInstance keeps the last report of an instance; SeenAt is now. A change of its state is a change of TopicApps.
+// NotFound when its app is gone, Conflict when the id is one of another app's instance.
 func (db *DB) PutInstance(ctx context.Context, i Instance) error {
 	if len(i.Report) == 0 {
 		i.Report = json.RawMessage("{}")
@@ -27,6 +27,14 @@ func (db *DB) PutInstance(ctx context.Context, i Instance) error {
 			p("id", i.ID), p("app", i.AppID), p("revision", i.Revision), p("state", i.State), p("report", i.Report), p("now", tx.now),
 		}
 		tx.topics = append(tx.topics, AppTopic(i.AppID))
+		// Rollouts wait for instances to become ready or to fail, not for every heartbeat.
+		same, err := tx.int(ctx, "SELECT COUNT(*) FROM instances WHERE id = @id AND state = @state", p("id", i.ID), p("state", i.State))
+		if err != nil {
+			return err
+		}
+		if same == 0 {
+			tx.topics = append(tx.topics, TopicApps)
+		}
 		n, err := tx.exec(ctx, `UPDATE instances SET revision = @revision, state = @state, report = @report, seen_at = @now
 			WHERE id = @id AND app_id = @app`, params...)
 		if err != nil || n > 0 {
