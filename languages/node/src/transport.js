@@ -56,25 +56,35 @@ function authority(host) {
 }
 
 // The gRPC status is in the trailers, or in the headers if the host refused the
-// call outright.
+// call outright. Its side may end while ours is still open.
 function watchEnd(stream, session, closeOnce) {
   let status;
+  let reason = '';
+  const note = (headers) => {
+    status = headers['grpc-status'] ?? status;
+    reason = headers['grpc-message'] ?? reason;
+  };
   stream.on('response', (headers) => {
     if (headers[':status'] !== 200) closeOnce(new Error(`host answered HTTP ${headers[':status']}`));
-    status = headers['grpc-status'] ?? status;
+    note(headers);
   });
-  stream.on('trailers', (trailers) => {
-    status = trailers['grpc-status'] ?? status;
-    if (status !== STATUS_OK) {
-      closeOnce(new Error(`host ended the stream with gRPC status ${status}: ${trailers['grpc-message'] ?? ''}`));
-    }
+  stream.on('trailers', note);
+  stream.on('end', () => {
+    if (status === undefined) stream.close();
+    else closeOnce(statusError(status, reason));
   });
   stream.on('error', closeOnce);
-  stream.on('close', () => {
-    const cut = status === undefined && stream.rstCode !== http2.constants.NGHTTP2_NO_ERROR;
-    closeOnce(cut ? new Error(`stream was reset with code ${stream.rstCode}`) : undefined);
-  });
+  stream.on('close', () => closeOnce(statusError(status, reason) ?? resetError(stream.rstCode)));
   session.on('close', () => closeOnce(undefined));
+}
+
+function statusError(status, reason) {
+  if (status === undefined || status === STATUS_OK) return undefined;
+  return new Error(`host ended the stream with gRPC status ${status}: ${decodeURIComponent(reason)}`);
+}
+
+function resetError(code) {
+  return code === http2.constants.NGHTTP2_NO_ERROR ? undefined : new Error(`stream was reset with code ${code}`);
 }
 
 function once(callback) {

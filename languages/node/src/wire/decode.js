@@ -282,7 +282,7 @@ function readRetryContext(r) {
 }
 
 function readException(r) {
-  const exception = { source: '', stackTrace: '', message: '' };
+  const exception = { message: '', source: '', stackTrace: '' };
   while (r.more()) {
     const tag = r.varint();
     if (tag === 10) exception.stackTrace = r.string();

@@ -14,6 +14,7 @@ const DIRECTIONS = { in: 0, out: 1, inout: 2 };
 const DATA_TYPES = { undefined: 0, string: 1, binary: 2, stream: 3 };
 const RETRY_STRATEGIES = { exponentialBackoff: 0, fixedDelay: 1 };
 const SAME_SITE = { none: 0, lax: 1, strict: 2, explicitNone: 3 };
+const FAILURE = 0;
 const SUCCESS = 1;
 const MERGE_REPLACE = 1;
 const INT64_LIMIT = 2 ** 63;
@@ -35,10 +36,10 @@ function optional(w, field, text) {
 function writeResult(w, field, error) {
   const mark = w.mark();
   if (error) {
+    w.uint(4, FAILURE);
     const exception = w.mark();
     optional(w, 2, error.message);
     optional(w, 1, error.stackTrace);
-    w.uint(4, 0);
     w.close(2, exception);
   } else w.uint(4, SUCCESS);
   w.close(field, mark);
