@@ -34,6 +34,7 @@ type Input struct {
 	Content  fs.FS
 	Settings map[string]string // the app's settings
 	Runtimes map[string]string // runtime -> description of what is installed; nil leaves the check out
+	Unusable map[string]string // runtime -> why what is installed cannot run it: too old, incomplete
 	Support  Support
 }
 

@@ -167,6 +167,9 @@ func (r *reader) checkInstalled([]clue) error {
 		r.report.Installed = installed
 		return nil
 	}
+	if why, ok := r.in.Unusable[r.report.Runtime]; ok {
+		return invalid("the app needs the runtime %s, which this installation cannot run: %s", r.report.Runtime, why)
+	}
 	var list []string
 	for _, runtime := range slices.Sorted(maps.Keys(r.in.Runtimes)) {
 		list = append(list, strings.TrimSuffix(fmt.Sprintf("%s (%s)", runtime, r.in.Runtimes[runtime]), " ()"))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nightshift-functions/nightshift/internal/archive"
+	"github.com/nightshift-functions/nightshift/internal/azfunc"
 	"github.com/nightshift-functions/nightshift/internal/metadata"
 	"github.com/nightshift-functions/nightshift/internal/store"
 )
@@ -21,13 +22,27 @@ func (s *Service) inspect(ctx context.Context, up *upload, settings map[string]s
 		return metadata.Report{}, err
 	}
 	report, err := metadata.Read(metadata.Input{
-		Content: index.FS(), Settings: settings, Runtimes: s.cfg.Runtimes, Support: s.cfg.Support,
+		Content: index.FS(), Settings: settings, Runtimes: s.cfg.Runtimes, Unusable: s.cfg.Unusable, Support: s.cfg.Support,
 	})
 	if err != nil {
 		return metadata.Report{}, err
 	}
 	report.Warnings = append(index.Warnings, report.Warnings...)
 	return report, nil
+}
+
+// unused tells about settings that steer a publish in Azure and do nothing here.
+func unused(settings map[string]string) []string {
+	var warnings []string
+	if v := azfunc.Setting(settings, "WEBSITE_RUN_FROM_PACKAGE"); strings.HasPrefix(strings.ToLower(v), "http") {
+		warnings = append(warnings, "the app setting WEBSITE_RUN_FROM_PACKAGE holds an address, which this release does not fetch: the uploaded package runs")
+	}
+	for _, name := range []string{"SCM_DO_BUILD_DURING_DEPLOYMENT", "ENABLE_ORYX_BUILD"} {
+		if v := azfunc.Setting(settings, name); strings.EqualFold(v, "true") || v == "1" {
+			warnings = append(warnings, "the app setting "+name+" asks for a build on the server, which is not in this release: the package runs as it was uploaded")
+		}
+	}
+	return warnings
 }
 
 // tell writes what was found into the deployment's log.

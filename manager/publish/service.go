@@ -38,6 +38,7 @@ type Config struct {
 	UploadTimeout   time.Duration // how long an upload may take
 	Limits          archive.Limits
 	Runtimes        map[string]string // language runtimes that instances can use; nil leaves the check out
+	Unusable        map[string]string // runtimes that are there and cannot be used, with the reason
 	Support         metadata.Support  // triggers and bindings of this release
 	// Inputs returns the job inputs, other than the settings, that a new revision of the app is made with; nil means
 	// an empty object.

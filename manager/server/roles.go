@@ -7,6 +7,7 @@ import (
 	"time"
 
 	discovery "github.com/nightshift-functions/nightshift/internal/discovery/local"
+	"github.com/nightshift-functions/nightshift/internal/metadata"
 	"github.com/nightshift-functions/nightshift/internal/requesttoken"
 	"github.com/nightshift-functions/nightshift/internal/store"
 	"github.com/nightshift-functions/nightshift/manager/gateway"
@@ -60,10 +61,10 @@ func (s *Server) buildRoles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	usable, unusable := Runtimes(ctx, s.cfg.SearchPath, s.cfg.LanguagesDir)
 	s.publish, err = publish.New(publish.Config{
 		IncomingDir: filepath.Join(s.cfg.DataDir, "incoming"),
-		Runtimes:    Runtimes(ctx, s.cfg.SearchPath, s.cfg.LanguagesDir),
-		Support:     support(),
+		Runtimes:    usable, Unusable: unusable, Support: metadata.Release(),
 	}, s.store, s.identity, s.log)
 	if err != nil {
 		return err

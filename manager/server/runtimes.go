@@ -2,25 +2,49 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// Runtimes finds which language runtimes this machine can run apps with, with the version as each tells it. Custom
-// handlers need none.
-func Runtimes(ctx context.Context, searchPath, languagesDir string) map[string]string {
-	found := map[string]string{"custom": "any executable"}
-	if _, err := os.Stat(filepath.Join(languagesDir, "node", "node_modules")); err != nil {
-		return found // without its modules our Node language worker cannot start
+// oldestNode is the first major version that @azure/functions 4 takes.
+const oldestNode = 20
+
+// Runtimes finds which language runtimes this machine can run apps with, with the version as each tells it, and which
+// ones it has but cannot use, with the reason. Custom handlers need none.
+func Runtimes(ctx context.Context, searchPath, languagesDir string) (usable, unusable map[string]string) {
+	usable, unusable = map[string]string{"custom": "any executable"}, map[string]string{}
+	version := versionOf(ctx, searchPath, "node")
+	switch {
+	case version == "":
+		unusable["node"] = "there is no node on the manager's PATH; install Node.js 20 or newer and start the manager again"
+	case major(version) < oldestNode:
+		unusable["node"] = fmt.Sprintf("the node on the manager's PATH is %s, too old; install Node.js %d or newer and start the manager again", version, oldestNode)
+	case !exists(filepath.Join(languagesDir, "node", "node_modules")):
+		unusable["node"] = fmt.Sprintf("our Node language worker in %s lacks its modules; run make languages, or npm ci --omit=dev there", filepath.Join(languagesDir, "node"))
+	default:
+		usable["node"] = "Node.js " + version
 	}
-	if v := versionOf(ctx, searchPath, "node"); v != "" {
-		found["node"] = "Node.js " + v
+	return usable, unusable
+}
+
+func major(version string) int {
+	first, _, _ := strings.Cut(version, ".")
+	n, err := strconv.Atoi(first)
+	if err != nil {
+		return 0
 	}
-	return found
+	return n
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func versionOf(ctx context.Context, searchPath, program string) string {

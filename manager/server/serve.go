@@ -11,7 +11,6 @@ import (
 
 	link "github.com/nightshift-functions/nightshift/internal/hostapi"
 	"github.com/nightshift-functions/nightshift/internal/httpserver"
-	"github.com/nightshift-functions/nightshift/internal/metadata"
 	"github.com/nightshift-functions/nightshift/internal/store"
 	"github.com/nightshift-functions/nightshift/manager/hostapi"
 	"github.com/nightshift-functions/nightshift/manager/identity"
@@ -33,9 +32,6 @@ func (s *Server) buildLink(gatewayKey string) error {
 	s.faces.link.serve(service)
 	return nil
 }
-
-// support is what the worker of this release can run.
-func support() metadata.Support { return metadata.Release() }
 
 // serve puts the roles' handlers on the faces.
 func (s *Server) serve() {

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -115,9 +114,15 @@ func serveArgs(t *testing.T, data string, extra ...string) []string {
 // start runs a manager on a data folder and waits until it is ready; the test's end stops it.
 func start(t *testing.T, data string, extra ...string) *manager {
 	t.Helper()
+	return startWith(t, data, nil, extra...)
+}
+
+// startWith is start with an environment of the manager's own.
+func startWith(t *testing.T, data string, env []string, extra ...string) *manager {
+	t.Helper()
 	m := &manager{t: t, data: data, output: &syncBuffer{}, exited: make(chan struct{})}
 	m.cmd = exec.Command(filepath.Join(programs, "manager"), serveArgs(t, data, extra...)...)
-	m.cmd.Stdout, m.cmd.Stderr = m.output, m.output
+	m.cmd.Stdout, m.cmd.Stderr, m.cmd.Env = m.output, m.output, env
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -376,9 +381,10 @@ func (m *manager) until(name, path, body string) {
 	})
 }
 
-func withTimeout(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
+func toText(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(raw)
 }

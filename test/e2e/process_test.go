@@ -49,6 +49,22 @@ func workers(t *testing.T, m *manager, app, revision string) []int {
 	return processes(t, "NIGHTSHIFT_MANAGER_URL="+m.addresses.Link, "NIGHTSHIFT_APP="+app, "NIGHTSHIFT_REVISION="+revision)
 }
 
+// variable reads one variable of a process's environment.
+func variable(t *testing.T, pid int, name string) string {
+	t.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for entry := range strings.SplitSeq(string(raw), "\x00") {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	t.Fatalf("process %d has no %s", pid, name)
+	return ""
+}
+
 func kill(t *testing.T, pids ...int) {
 	t.Helper()
 	for _, pid := range pids {
