@@ -10,14 +10,16 @@ import (
 	"github.com/nightshift-functions/nightshift/manager/identity"
 )
 
-// everyRoute is each route once, as a caller with the right would use it.
-var everyRoute = []struct{ method, path string }{ //nolint:gochecknoglobals // a table of the tests here
-	{"POST", "/api/zipdeploy"}, {"PUT", "/zipdeploy"}, {"POST", "/api/zipdeploy/validate"}, {"POST", "/api/publish?type=zip"},
-	{"GET", "/api/deployments"}, {"GET", "/api/deployments/latest"}, {"GET", "/api/deployments/x"}, {"PUT", "/api/deployments/x"},
-	{"GET", "/api/deployments/x/log"}, {"GET", "/api/deployments/x/log/1"}, {"GET", "/api/isdeploying"}, {"GET", "/api/settings"},
-	{"GET", "/api/settings/x"}, {"POST", "/api/settings"}, {"DELETE", "/api/settings/x"}, {"GET", "/api/environment"},
-	{"GET", "/api/functions"}, {"POST", "/api/functions/synctriggers"}, {"POST", "/api/command"}, {"POST", "/msdeploy.axd"},
-	{"GET", "/api/nope"}, {"PATCH", "/api/zipdeploy"},
+// everyRoute lists each route once, as a caller with the right would use it.
+func everyRoute() []struct{ method, path string } {
+	return []struct{ method, path string }{
+		{"POST", "/api/zipdeploy"}, {"PUT", "/zipdeploy"}, {"POST", "/api/zipdeploy/validate"}, {"POST", "/api/publish?type=zip"},
+		{"GET", "/api/deployments"}, {"GET", "/api/deployments/latest"}, {"GET", "/api/deployments/x"}, {"PUT", "/api/deployments/x"},
+		{"GET", "/api/deployments/x/log"}, {"GET", "/api/deployments/x/log/1"}, {"GET", "/api/isdeploying"}, {"GET", "/api/settings"},
+		{"GET", "/api/settings/x"}, {"POST", "/api/settings"}, {"DELETE", "/api/settings/x"}, {"GET", "/api/environment"},
+		{"GET", "/api/functions"}, {"POST", "/api/functions/synctriggers"}, {"POST", "/api/command"}, {"POST", "/msdeploy.axd"},
+		{"GET", "/api/nope"}, {"PATCH", "/api/zipdeploy"},
+	}
 }
 
 // ask sends a request with an Authorization header of the test's choice and a body that is a good package.
@@ -48,7 +50,7 @@ func TestUnauthenticated(t *testing.T) {
 		"a forged token": "Bearer abc.def.ghi", "another scheme": "Digest x",
 	}
 	for name, authorization := range credentials {
-		for _, route := range everyRoute {
+		for _, route := range everyRoute() {
 			got := r.ask(t, route.method, r.url(route.path), authorization)
 			if got.status != http.StatusUnauthorized || got.header.Get("WWW-Authenticate") != `Basic realm="site"` {
 				t.Errorf("%s: %s %s: %d %v", name, route.method, route.path, got.status, got.header)
@@ -78,7 +80,7 @@ func TestForbidden(t *testing.T) {
 	r := newRig(t)
 	for _, user := range []string{"nobody", "reader"} {
 		token := r.bearer(t, user)
-		for _, route := range everyRoute {
+		for _, route := range everyRoute() {
 			if got := r.ask(t, route.method, r.url(route.path), token); got.status != http.StatusForbidden {
 				t.Errorf("%s: %s %s: %d %s", user, route.method, route.path, got.status, got.body)
 			}

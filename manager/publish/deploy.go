@@ -65,6 +65,7 @@ func (s *Service) accept(ctx context.Context, app store.App, d store.Deployment,
 	if err != nil {
 		return err
 	}
+	report.Warnings = append(report.Warnings, unused(settings)...)
 	s.tell(ctx, d, report)
 	if err := s.keep(ctx, d, up); err != nil {
 		return err
