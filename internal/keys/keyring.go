@@ -69,21 +69,32 @@ func LoadOrCreate(path string) (Keyring, error) {
 }
 
 func load(path string) (Keyring, error) {
-	if err := checkMode(path); err != nil {
-		return Keyring{}, err
-	}
-	raw, err := os.ReadFile(path)
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Keyring{}, fmt.Errorf("read the key file: %w", err)
+		return Keyring{}, fmt.Errorf("look at the key file: %w", err)
 	}
 	if err != nil {
-		return Keyring{}, azfunc.Errorf(azfunc.Unavailable, "read the key file %s: %w; run as the account that owns it", path, err)
+		return Keyring{}, unreadable(path, err)
+	}
+	if info.IsDir() {
+		return Keyring{}, azfunc.Errorf(azfunc.Invalid, "the key file %s is a folder; name a file", path)
+	}
+	if mode := info.Mode().Perm(); othersMayUse(mode) {
+		return Keyring{}, azfunc.Errorf(azfunc.Invalid, "the key file %s may be read by others (mode %04o); run: chmod 600 %s", path, mode, path)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return Keyring{}, unreadable(path, err)
 	}
 	ring, err := parse(raw)
 	if err != nil {
 		return Keyring{}, azfunc.Errorf(azfunc.Invalid, "the key file %s is damaged (%w); put it back from a backup: without it nothing sealed in the database can be read, so it is not made anew", path, err)
 	}
 	return ring, nil
+}
+
+func unreadable(path string, err error) error {
+	return azfunc.Errorf(azfunc.Unavailable, "the key file %s cannot be read: %w; check the path, and run as the account that owns the file", path, err)
 }
 
 func parse(raw []byte) (Keyring, error) {

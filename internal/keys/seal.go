@@ -14,6 +14,12 @@ type SealingKey struct {
 	Key [32]byte
 }
 
+// String keeps the key out of logs.
+func (k SealingKey) String() string { return fmt.Sprintf("sealing key %d ***", k.ID) }
+
+// GoString keeps the key out of logs.
+func (k SealingKey) GoString() string { return k.String() }
+
 // Sealer seals with its newest key and opens with any it has. A seal is the key's id (1 byte), a random nonce (12),
 // the ciphertext and the tag (16). It is safe for concurrent use.
 type Sealer struct {
