@@ -161,6 +161,9 @@ func (d *Dispatcher) Begin(f *channel.Function, id string) *Invocation {
 	return &Invocation{d: d, f: f, id: id, started: time.Now()}
 }
 
+// ID returns the invocation's id.
+func (i *Invocation) ID() string { return i.id }
+
 // End records how the invocation went; status is 0 when it was not HTTP.
 func (i *Invocation) End(status int, err error) {
 	i.d.inflight.Add(-1)

@@ -20,7 +20,7 @@ var ErrClosed = errors.New("the language worker's stream has ended")
 type Stream struct {
 	conn  grpc.BidiStreamingServer[rpcpb.StreamingMessage, rpcpb.StreamingMessage]
 	queue chan *rpcpb.StreamingMessage
-	done  chan struct{} // closed when the stream has ended
+	done  chan struct{}   // closed when the stream has ended
 	ended <-chan struct{} // closed when either side wants the end; done follows
 	quit  context.CancelCauseFunc
 }
