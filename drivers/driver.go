@@ -91,8 +91,10 @@ func (in Input) validate() error {
 }
 
 // env is the whole environment of a worker: addresses and names. Values in ${} are Nomad's, filled in on the node.
-// Temporary files go to the instance's own folder, so that they go away with it and apps cannot meet in /tmp.
+// Temporary files go to the instance's own folder, so that they go away with it and apps cannot meet in /tmp; Unix
+// knows that folder as TMPDIR, Windows as TMP or TEMP.
 func (in Input) env() map[string]string {
+	const temporary = "${NOMAD_ALLOC_DIR}/tmp"
 	env := map[string]string{
 		hostapi.EnvManagerURL:   in.ManagerURL,
 		hostapi.EnvApp:          in.App,
@@ -103,7 +105,9 @@ func (in Input) env() map[string]string {
 		hostapi.EnvWorkDir:      "${NOMAD_TASK_DIR}",
 		hostapi.EnvLanguages:    in.Languages,
 		"HOME":                  "${NOMAD_TASK_DIR}",
-		"TMPDIR":                "${NOMAD_ALLOC_DIR}/tmp",
+		"TMPDIR":                temporary,
+		"TMP":                   temporary,
+		"TEMP":                  temporary,
 	}
 	for name, value := range map[string]string{hostapi.EnvManagerCA: in.ManagerCA, hostapi.EnvCacheDir: in.CacheDir, "PATH": in.Path} {
 		if value != "" {

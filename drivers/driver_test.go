@@ -45,6 +45,8 @@ func TestRawExecTask(t *testing.T) {
 			"PATH":                     "/usr/bin:/bin",
 			"HOME":                     "${NOMAD_TASK_DIR}",
 			"TMPDIR":                   "${NOMAD_ALLOC_DIR}/tmp",
+			"TMP":                      "${NOMAD_ALLOC_DIR}/tmp",
+			"TEMP":                     "${NOMAD_ALLOC_DIR}/tmp",
 		},
 		Resources:   &api.Resources{CPU: new(500), MemoryMB: new(512)},
 		KillTimeout: new(time.Minute),
