@@ -16,8 +16,8 @@ async function serve(t, source, options) {
 
 const say = (host, name, text) => host.call1(name, { string: text });
 
-for (const [path, nodeArguments] of [['lean path', []], ['library path', ['--require', require.resolve('../testhost/without-plans')]]]) {
-  const options = { nodeArguments };
+for (const [path, entry] of [['lean path', undefined], ['library path', require.resolve('../testhost/library-path')]]) {
+  const options = { entry };
 
   test(`${path}, C.1 15: hooks replace inputs, handler, result and error`, async (t) => {
     const host = await serve(t, `

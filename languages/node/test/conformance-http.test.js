@@ -68,11 +68,11 @@ http('options', (request, context) => { context.options.trigger.methods = 'chang
 
 const PRINCIPAL = Buffer.from(JSON.stringify({ identityProvider: 'aad', userId: 'u1', userDetails: 'Ann' })).toString('base64');
 
-for (const [path, nodeArguments] of [['lean path', []], ['library path', ['--require', require.resolve('../testhost/without-plans')]]]) {
+for (const [path, entry] of [['lean path', undefined], ['library path', require.resolve('../testhost/library-path')]]) {
   test(path, async (t) => {
     let host;
     before(async () => {
-      host = await TestHost.start({ nodeArguments });
+      host = await TestHost.start({ entry });
       await host.serve(writeApp({ 'index.js': APP }));
     });
     after(() => host.stop());

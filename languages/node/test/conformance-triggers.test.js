@@ -34,9 +34,9 @@ const typed = (response) => {
   return response.return_value;
 };
 
-for (const [path, nodeArguments] of [['lean path', []], ['library path', ['--require', require.resolve('../testhost/without-plans')]]]) {
+for (const [path, entry] of [['lean path', undefined], ['library path', require.resolve('../testhost/library-path')]]) {
   test(path, async (t) => {
-    const host = await TestHost.start({ nodeArguments });
+    const host = await TestHost.start({ entry });
     t.after(() => host.stop());
     await host.serve(writeApp({ 'index.js': APP }));
 
