@@ -1,7 +1,11 @@
 package publish_test
 
 import (
+	"bufio"
 	"bytes"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -93,13 +97,34 @@ func TestForbidden(t *testing.T) {
 	r.ask(t, http.MethodGet, r.server.URL+"/scm/", "").want(t, http.StatusNotFound)
 }
 
-// A refused client reads its answer although it is still sending.
+// A refused client reads its answer although it sends everything before it looks.
 func TestWrongPasswordWithLargeBody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	req := request(t, http.MethodPost, r.url("/api/zipdeploy"), chunked(make([]byte, 8<<20)))
-	req.SetBasicAuth("$"+appName, "wrong")
-	send(t, req).want(t, http.StatusUnauthorized, `"Message":`)
+	r.sendFirst(t, basic("$"+appName, "wrong")).want(t, http.StatusUnauthorized, `"Message":`)
+}
+
+// sendFirst publishes like clients that write the whole body before they read (Python, PowerShell): a connection
+// that is closed in between is all that they would see.
+func (r *rig) sendFirst(t *testing.T, authorization string) response {
+	t.Helper()
+	const size = 16 << 20
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", r.server.Listener.Addr().String())
+	ok(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = fmt.Fprintf(conn, "POST /scm/orders/api/zipdeploy?isAsync=true HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n", authorization, size)
+	ok(t, err)
+	piece := make([]byte, 64<<10)
+	for sent := 0; sent < size; sent += len(piece) {
+		_, err := conn.Write(piece)
+		ok(t, err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	ok(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	ok(t, err)
+	return response{resp.StatusCode, resp.Header, body}
 }
 
 // A page of another site cannot publish with the credentials that a browser remembers.

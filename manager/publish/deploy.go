@@ -118,7 +118,7 @@ func (s *Service) await(ctx context.Context, app store.App, id string) (store.De
 			return d, err
 		}
 		if _, err := s.store.Wait(wait, topic, version); err != nil && wait.Err() != nil {
-			return d, nil //nolint:nilerr // the time is over: the caller answers with how it stands
+			return d, nil // the time is over: the caller answers with how it stands
 		}
 	}
 }

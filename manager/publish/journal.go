@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/nightshift-functions/nightshift/internal/azfunc"
 	"github.com/nightshift-functions/nightshift/internal/store"
 )
@@ -48,11 +50,11 @@ func (s *Service) fail(ctx context.Context, d store.Deployment, cause error) {
 		s.log.Error().Err(err).Str("app", d.AppID).Str("deployment", d.ID).Msg("end a failed deployment")
 		return
 	}
-	event := s.log.Info()
+	level := zerolog.InfoLevel
 	if azfunc.CodeOf(cause) == azfunc.Internal {
-		event = s.log.Error().Err(cause)
+		level = zerolog.ErrorLevel
 	}
-	event.Str("app", d.AppID).Str("deployment", d.ID).Str("reason", text).Msg("deployment refused")
+	s.log.WithLevel(level).Err(cause).Str("app", d.AppID).Str("deployment", d.ID).Msg("deployment refused")
 }
 
 // end ends a deployment as Failed, with every problem as a line of its log.

@@ -72,7 +72,9 @@ func (o options) deployment(appID string) store.Deployment {
 }
 
 // oneDeployTypes are the artifacts that Azure's OneDeploy takes besides a zip.
-var oneDeployTypes = []string{"war", "jar", "ear", "lib", "startup", "script", "static"}
+func oneDeployTypes() []string {
+	return []string{"war", "jar", "ear", "lib", "startup", "script", "static"}
+}
 
 // oneDeploy checks the query of /api/publish. flex reports the dialect that Flex Consumption's clients speak: no
 // type, always asynchronous, and the deployment's id as the answer.
@@ -87,7 +89,7 @@ func (q query) oneDeploy() (flex bool, err error) {
 	if strings.EqualFold(kind, "zip") {
 		return false, q.zipTarget()
 	}
-	for _, known := range oneDeployTypes {
+	for _, known := range oneDeployTypes() {
 		if strings.EqualFold(kind, known) {
 			return false, azfunc.Errorf(azfunc.Unsupported, "type=%s is not in this release: a function app is published as type=zip", known)
 		}

@@ -107,14 +107,9 @@ func (p *patience) Read(b []byte) (int, error) {
 	return p.body.Read(b)
 }
 
-// receiveBody receives a request's body and gives the connection its time back.
+// receiveBody receives a request's body. The server itself lifts the last deadline when it has read all of it.
 func (s *Service) receiveBody(w http.ResponseWriter, r *http.Request) (*upload, error) {
-	rc := http.NewResponseController(w)
-	body := &patience{body: r.Body, rc: rc, stall: s.cfg.StallTimeout, until: time.Now().Add(s.cfg.UploadTimeout)}
-	up, err := receive(s.cfg.IncomingDir, body, s.cfg.MaxPackageBytes)
-	if err == nil {
-		// The server goes on reading to notice a client that leaves: an old deadline would look like one that has left.
-		_ = rc.SetReadDeadline(time.Time{})
-	}
-	return up, err
+	return receive(s.cfg.IncomingDir, &patience{
+		body: r.Body, rc: http.NewResponseController(w), stall: s.cfg.StallTimeout, until: time.Now().Add(s.cfg.UploadTimeout),
+	}, s.cfg.MaxPackageBytes)
 }

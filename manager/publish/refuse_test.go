@@ -3,7 +3,6 @@ package publish_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -118,9 +117,8 @@ func TestBusy(t *testing.T) {
 		return err == nil && d.Status == store.StatusPending
 	})
 	r.do(t, http.MethodGet, "/api/deployments/latest", nil).want(t, http.StatusAccepted, `"status":0`)
-	body := io.MultiReader(bytes.NewReader(make([]byte, 3<<20)), unread{t})
 	started := time.Now()
-	got := r.do(t, http.MethodPost, "/api/zipdeploy?isAsync=true", io.LimitReader(body, 3<<20)).want(t, http.StatusConflict, "deployment currently in progress")
+	got := r.sendFirst(t, basic("$"+appName, password)).want(t, http.StatusConflict, "deployment currently in progress")
 	if kind := got.header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain") {
 		t.Errorf("type %q", kind)
 	}
@@ -134,10 +132,6 @@ func TestBusy(t *testing.T) {
 	}
 	r.do(t, http.MethodPost, "/api/zipdeploy?isAsync=true", bytes.NewReader(zipOf(t, goodApp()))).want(t, http.StatusAccepted)
 }
-
-type unread struct{ t *testing.T }
-
-func (u unread) Read([]byte) (int, error) { return 0, errors.New("read beyond the limit") }
 
 // Of many at once exactly one gets through.
 func TestTwoAtOnce(t *testing.T) {
@@ -265,6 +259,18 @@ func TestSynchronous(t *testing.T) {
 		r.rollout(t, store.StatusFailed, "the entry point throws")
 		r.do(t, http.MethodPost, "/api/zipdeploy", bytes.NewReader(zipOf(t, goodApp()))).
 			want(t, http.StatusInternalServerError, `"Message":"the entry point throws"`, `"status":3`)
+	})
+	t.Run("longer than an upload may stand still", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, withConfig(func(c *publish.Config) { c.StallTimeout = 50 * time.Millisecond }))
+		up := newUpload(t, r, "/api/zipdeploy")
+		up.finish(t, zipOf(t, goodApp()))
+		r.eventually(t, "an accepted package", func() bool { return r.desired(t) == 1 })
+		<-time.After(300 * time.Millisecond)
+		ok(t, r.db.EndDeployment(t.Context(), r.latest(t).ID, store.StatusSuccess, "live"))
+		if got := <-up.answer; got.status != http.StatusOK {
+			t.Errorf("answered %d %s", got.status, got.body)
+		}
 	})
 	t.Run("slow", func(t *testing.T) {
 		t.Parallel()

@@ -12,11 +12,16 @@ import (
 type Store interface {
 	Apps
 	Functions
+	Releases
+	Packages
+	Watcher
+}
+
+// Releases are an app's deployments.
+type Releases interface {
 	Deployments
 	Redeployer
 	History
-	Packages
-	Watcher
 }
 
 // Apps looks apps up.
