@@ -14,6 +14,11 @@ type Store interface {
 	Watcher
 	Packages
 	Records
+	Claims
+}
+
+// Claims are what only one instance may have.
+type Claims interface {
 	Occurrences
 	Leases
 }
