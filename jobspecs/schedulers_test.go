@@ -1,6 +1,7 @@
 package jobspecs_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,7 @@ func TestLocalSchedulerTakesTheJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(t.Context()); err != nil {
+		if err := s.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -32,6 +33,7 @@ func TestLocalSchedulerTakesTheJob(t *testing.T) {
 	}
 	for name, revision := range revisions() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			revision.Count = 0 // nothing needs to run
 			job, err := jobspecs.Build(revision)
 			if err != nil {

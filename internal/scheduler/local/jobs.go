@@ -79,7 +79,7 @@ func (s *Scheduler) Apply(_ context.Context, wanted *api.Job) error {
 		present.spec, present.stopped, present.purge, present.retries = spec, false, false, nil
 		present.version++
 	}
-	s.changedJob(spec.jobID)
+	s.changedJob(spec.jobID) //nolint:contextcheck // instances outlive the call
 	return nil
 }
 
@@ -99,7 +99,7 @@ func (s *Scheduler) Scale(_ context.Context, jobID string, count int) error {
 	}
 	if j.count != count {
 		j.count = count
-		s.changedJob(jobID)
+		s.changedJob(jobID) //nolint:contextcheck // instances outlive the call
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (s *Scheduler) Stop(_ context.Context, jobID string, purge bool) error {
 		j.stoppedAt = time.Now()
 	}
 	j.stopped, j.purge, j.retries = true, purge, nil
-	s.changedJob(jobID)
+	s.changedJob(jobID) //nolint:contextcheck // instances outlive the call
 	return nil
 }
 

@@ -158,7 +158,7 @@ func ask(t *testing.T, address, path string) string {
 // passableDir is a temporary folder that other accounts can pass through; t.TempDir's are closed.
 func passableDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "nightshift-test-")
+	dir, err := os.MkdirTemp("/var/tmp", "nightshift-test-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/nomad/api"
 	"github.com/rs/zerolog"
 
 	"github.com/nightshift-functions/nightshift/internal/azfunc"
@@ -101,12 +102,16 @@ func TestRunDirIsChecked(t *testing.T) {
 		"ours": {func(_ *testing.T, path string) error {
 			return errors.Join(os.Mkdir(path, 0o711), os.Chmod(path, 0o711))
 		}, ""},
-		"link": {func(t *testing.T, path string) error { return os.Symlink(t.TempDir(), path) }, azfunc.Invalid},
+		"link": {func(t *testing.T, path string) error {
+			t.Helper()
+			return os.Symlink(t.TempDir(), path)
+		}, azfunc.Invalid},
 		"file": {func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, azfunc.Invalid},
 		"open to all": {func(_ *testing.T, path string) error {
 			return errors.Join(os.Mkdir(path, 0o777), os.Chmod(path, 0o777))
 		}, azfunc.Forbidden},
 		"somebody else's": {func(t *testing.T, path string) error {
+			t.Helper()
 			if os.Geteuid() != 0 {
 				t.Skip("only root can make folders of others")
 			}
@@ -283,5 +288,47 @@ func TestLogsOfManyFiles(t *testing.T) {
 	kept := bench.ReadLog(request)
 	if len(kept) < 1<<20 || len(kept) > 2<<20 || !strings.HasSuffix(kept, " 799.\n") || strings.HasPrefix(kept, "listening") {
 		t.Errorf("%d bytes are kept, want the last one to two megabytes", len(kept))
+	}
+}
+
+// TestNoReplacement holds that a failed instance keeps its place when its job wants no replacement.
+func TestNoReplacement(t *testing.T) {
+	t.Parallel()
+	s := start(t, local.Config{})
+	bench := schedulertest.NewBench(t, s)
+	job := schedulertest.Job(t, "fn-once.r1", schedulertest.ModeFail)
+	job.TaskGroups[0].RestartPolicy.Attempts = new(0)
+	job.TaskGroups[0].ReschedulePolicy = &api.ReschedulePolicy{Unlimited: new(false), Delay: new(time.Millisecond)}
+	bench.Applied(job)
+	bench.Await("fn-once.r1", "a failure", failed)
+	bench.Scaled("fn-once.r1", 2)
+	snapshot, err := s.Watch(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := snapshot.Jobs["fn-once.r1"].Instances; len(got) != 2 {
+		t.Errorf("instances = %+v, want the failed one and one more", got)
+	}
+}
+
+// BenchmarkStart measures from Apply to an instance that is known to be healthy.
+func BenchmarkStart(b *testing.B) {
+	s, err := local.New(configOf(filepath.Join(b.TempDir(), "run")), zerolog.Nop())
+	if err != nil {
+		b.Fatal(err)
+	}
+	bench := schedulertest.NewBench(b, s)
+	for b.Loop() {
+		bench.Applied(schedulertest.Job(b, "fn-bench.r1", schedulertest.ModeServe))
+		bench.Healthy("fn-bench.r1", 1)
+		b.StopTimer()
+		if err := s.Stop(b.Context(), "fn-bench.r1", false); err != nil {
+			b.Fatal(err)
+		}
+		bench.Await("fn-bench.r1", "the end", func(job scheduler.Job) bool { return len(schedulertest.Live(job)) == 0 })
+		b.StartTimer()
+	}
+	if err := s.Close(b.Context()); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -19,12 +19,12 @@ const managerArg = "manager-to-kill"
 // TestMain lets the test binary be the program that jobs run, and a manager.
 func TestMain(m *testing.M) {
 	if code, asked := schedulertest.Program(os.Args, os.Stdout, os.Stderr, os.Environ()); asked {
-		os.Exit(code) //nolint:forbidigo // the program's own exit code is what tests look at
+		os.Exit(code)
 	}
 	if len(os.Args) > 3 && os.Args[1] == managerArg {
 		if err := manager(os.Args[2], os.Args[3] == "isolated"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1) //nolint:forbidigo // see above
+			os.Exit(1)
 		}
 	}
 	m.Run()

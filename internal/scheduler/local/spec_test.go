@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,12 @@ func logConfig(files, sizeMB int) *api.LogConfig {
 func TestApplyRefuses(t *testing.T) {
 	t.Parallel()
 	s := start(t, local.Config{})
+	t.Cleanup(func() { // after all of the table
+		snapshot, err := s.Watch(context.Background(), 0)
+		if err != nil || len(snapshot.Jobs) != 0 {
+			t.Errorf("jobs after refusals only: %v, %v; want none", snapshot.Jobs, err)
+		}
+	})
 	tests := []struct {
 		path  string
 		spoil func(*api.Job, *api.TaskGroup, *api.Task)
@@ -88,6 +95,7 @@ func TestApplyRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.path, func(t *testing.T) {
+			t.Parallel()
 			job := schedulertest.Job(t, "fn-refused.r1", schedulertest.ModeServe)
 			test.spoil(job, job.TaskGroups[0], job.TaskGroups[0].Tasks[0])
 			err := s.Apply(t.Context(), job)
@@ -96,9 +104,5 @@ func TestApplyRefuses(t *testing.T) {
 				t.Errorf("Apply: %v, want an Invalid error that begins with %q", err, test.path)
 			}
 		})
-	}
-	snapshot, err := s.Watch(t.Context(), 0)
-	if err != nil || len(snapshot.Jobs) != 0 {
-		t.Errorf("jobs after refusals only: %v, %v; want none", snapshot.Jobs, err)
 	}
 }

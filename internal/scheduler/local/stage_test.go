@@ -115,11 +115,13 @@ func TestStageRefuses(t *testing.T) {
 		"no worker":    func(_ *testing.T, from *local.Files) { from.Worker += "x" },
 		"no languages": func(_ *testing.T, from *local.Files) { from.Languages += "x" },
 		"link that leads out": func(t *testing.T, from *local.Files) {
+			t.Helper()
 			if err := os.Symlink("../../etc/passwd", filepath.Join(from.Languages, "link")); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"absolute link": func(t *testing.T, from *local.Files) {
+			t.Helper()
 			if err := os.Symlink("/etc/passwd", filepath.Join(from.Languages, "link")); err != nil {
 				t.Fatal(err)
 			}

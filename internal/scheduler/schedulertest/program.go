@@ -123,7 +123,7 @@ func (p *program) handler(self string) http.Handler {
 		_, _ = w.Write(content)
 	})
 	mux.HandleFunc("POST /child", func(w http.ResponseWriter, r *http.Request) {
-		address, err := startChild(self, r.FormValue("session") == "own")
+		address, err := startChild(self, r.FormValue("session") == "own") //nolint:contextcheck // the child outlives the request
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
