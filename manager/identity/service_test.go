@@ -335,6 +335,12 @@ func TestRefreshEndsTwelveHoursAfterTheSignIn(t *testing.T) {
 	if w.Code == http.StatusOK {
 		t.Error("another client used the refresh token")
 	}
+	for _, use := range []string{"access_token", "id_token"} {
+		form := url.Values{"grant_type": {"refresh_token"}, "client_id": {azClient}, "refresh_token": {text(body[use])}}
+		if w, _ := d.post(form); w.Code != http.StatusBadRequest {
+			t.Errorf("an %s was taken for a refresh token", use)
+		}
+	}
 	d.advance(time.Hour + time.Second)
 	if got := refresh(); got != http.StatusBadRequest {
 		t.Errorf("after twelve hours: %d", got)
