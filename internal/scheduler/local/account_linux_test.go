@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/nomad/api"
-
 	"github.com/nightshift-functions/nightshift/internal/scheduler/local"
 	"github.com/nightshift-functions/nightshift/internal/scheduler/schedulertest"
 )
@@ -85,9 +83,4 @@ func TestClosedRunDir(t *testing.T) {
 	if got := seen.Instances[0].LastError; !strings.Contains(got, closed) {
 		t.Errorf("error %q does not name the folder %q", got, closed)
 	}
-}
-
-func withIdentity(job *api.Job) *api.Job {
-	job.TaskGroups[0].Tasks[0].Identities = []*api.WorkloadIdentity{{Name: "nightshift", Audience: []string{"nightshift"}, File: true}}
-	return job
 }

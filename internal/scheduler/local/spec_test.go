@@ -17,6 +17,11 @@ func logConfig(files, sizeMB int) *api.LogConfig {
 	return &api.LogConfig{MaxFiles: new(files), MaxFileSizeMB: new(sizeMB)}
 }
 
+func withIdentity(job *api.Job) *api.Job {
+	job.TaskGroups[0].Tasks[0].Identities = []*api.WorkloadIdentity{{Name: "nightshift", Audience: []string{"nightshift"}, File: true}}
+	return job
+}
+
 // TestApplyRefuses holds that whatever cannot be honoured is refused by its path, before anything starts.
 func TestApplyRefuses(t *testing.T) {
 	t.Parallel()
