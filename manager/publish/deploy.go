@@ -70,7 +70,7 @@ func (s *Service) accept(ctx context.Context, app store.App, d store.Deployment,
 	if err := s.keep(ctx, d, up); err != nil {
 		return err
 	}
-	rev, err := s.store.AcceptDeployment(ctx, d.ID, store.AcceptInput{
+	rev, err := s.commit(ctx, d, store.AcceptInput{
 		PackageSHA256: up.sha, PackageSize: up.size, Runtime: report.Runtime, Inputs: s.cfg.Inputs(app),
 	})
 	if err != nil {
@@ -79,6 +79,19 @@ func (s *Service) accept(ctx context.Context, app store.App, d store.Deployment,
 	s.line(ctx, d, kindMessage, rolloutText(rev))
 	s.log.Info().Str("app", app.Name).Str("deployment", d.ID).Int64("revision", rev.Number).Msg("package accepted")
 	return nil
+}
+
+// commit accepts the deployment. An answer that was not heard may hide a revision that was made, which must not be
+// called failed: accepting again tells, and makes none twice.
+func (s *Service) commit(ctx context.Context, d store.Deployment, in store.AcceptInput) (store.Revision, error) {
+	rev, err := s.store.AcceptDeployment(ctx, d.ID, in)
+	if code := azfunc.CodeOf(err); code != azfunc.Internal && code != azfunc.Unavailable {
+		return rev, err
+	}
+	s.log.Warn().Err(err).Str("deployment", d.ID).Msg("accept a deployment, once more")
+	again, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	return s.store.AcceptDeployment(again, d.ID, in)
 }
 
 func rolloutText(rev store.Revision) string {

@@ -46,6 +46,7 @@ type rig struct {
 	app    store.App
 	folder string // of the database
 	cfg    publish.Config
+	wrap   func(*store.DB) publish.Store
 }
 
 type choice func(*rig)
@@ -68,7 +69,11 @@ func newRig(t *testing.T, choices ...choice) *rig {
 	t.Cleanup(func() { _ = r.db.Close() })
 	r.app = r.createApp(t, appName)
 	r.guard = newGuard(t, r.db)
-	r.svc, err = publish.New(r.cfg, r.db, r.guard, zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel))
+	var st publish.Store = r.db
+	if r.wrap != nil {
+		st = r.wrap(r.db)
+	}
+	r.svc, err = publish.New(r.cfg, st, r.guard, zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel))
 	ok(t, err)
 	router := httpserver.NewRouter(httpserver.RouterConfig{Face: "test", Logger: zerolog.Nop()})
 	router.Mount("/scm", r.svc)
