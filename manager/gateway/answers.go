@@ -139,7 +139,7 @@ func because(why string) string {
 // withoutAddresses keeps where things run from callers: a reason may quote an error with an address in it.
 func withoutAddresses(s string) string {
 	ipv4 := regexp.MustCompile(`\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b`)
-	ipv6 := regexp.MustCompile(`\[[0-9a-fA-F:.%]+\](:\d+)?|\b[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}\b`)
+	ipv6 := regexp.MustCompile(`\[[0-9a-fA-F:.]+(%\w+)?\](:\d+)?|\b[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}\b`)
 	host := regexp.MustCompile(`\b[A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9.-]*:\d{2,5}\b`) // not 18:00
 	for _, r := range []*regexp.Regexp{ipv6, ipv4, host} {
 		s = r.ReplaceAllString(s, "(address)")

@@ -34,17 +34,18 @@ const (
 
 func TestMain(m *testing.M) {
 	var err error
+	backend, callers := os.Getenv(backendVariable), os.Getenv(callersVariable) //nolint:forbidigo // this is the main of the test binary's other roles
 	switch {
-	case os.Getenv(backendVariable) != "":
+	case backend != "":
 		err = backendMain()
-	case os.Getenv(callersVariable) != "":
-		err = callersMain(os.Getenv(callersVariable))
+	case callers != "":
+		err = callersMain(callers)
 	default:
-		os.Exit(m.Run())
+		os.Exit(m.Run()) //nolint:forbidigo // as above
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // as above
 	}
 }
 

@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -123,8 +125,10 @@ func New(cfg Config, snapshots Snapshots, signer Signer, logger zerolog.Logger, 
 // Close ends idle connections to instances. Requests under way are not touched.
 func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
 
-// ServeHTTP routes, admits and proxies one request.
+// ServeHTTP routes, admits and proxies one request. It panics with http.ErrAbortHandler, and with nothing else, when
+// the caller must not take what it got for a whole answer.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer g.recovered(r)
 	t, fail := g.route(r)
 	if fail != nil {
 		g.answer(w, r, fail)
@@ -138,6 +142,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case doorInstance:
 		g.serveApp(w, r, t)
 	}
+}
+
+// recovered logs a panic of our own making, which net/http would tell only to its error log. It is the deferred call
+// itself, as recover asks.
+func (g *Gateway) recovered(r *http.Request) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if err, ok := v.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+		g.logger.Error().Interface("panic", v).Bytes("stack", debug.Stack()).Str("host", r.Host).Str("path", r.URL.Path).Msg("panic in the gateway")
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // serveAdmin hands a request for the host's own API to the manager, with the app's name and the path that was

@@ -270,6 +270,38 @@ func TestTrailersAndEarlyHints(t *testing.T) {
 	}
 }
 
+// TestExpectContinue: the caller is told to go on when the function begins to read, and not before.
+func TestExpectContinue(t *testing.T) {
+	t.Parallel()
+	address := instance(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/refuse" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		_, _ = io.Copy(w, r.Body)
+	})
+	r := newRig(t, gateway.Config{}, app("hello", address))
+	for path, want := range map[string]string{"/hello/take": "200 the body, continued true", "/hello/refuse": "403 , continued false"} {
+		var continued atomic.Bool
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { continued.Store(true) }})
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.server.URL+path, strings.NewReader("the body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Expect", "100-continue")
+		client := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: 30 * time.Second}}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%d %s, continued %v", resp.StatusCode, text(t, resp), continued.Load()); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		resp.Body.Close()
+		client.CloseIdleConnections()
+	}
+}
+
 // TestAmbiguousLength: with both lengths the chunks count, and what follows them must not become a second request
 // at the instance.
 func TestAmbiguousLength(t *testing.T) {
