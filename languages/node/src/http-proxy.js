@@ -49,10 +49,11 @@ class HttpProxyWatch {
   /** Closes the response of a failed call, if there is one. */
   async abandon(invocation, model) {
     const response = this.#responses.get(invocation.invocationId);
-    if (!response) return;
+    if (!response || response.destroyed) return;
     if (!response.headersSent) await askLibrary(invocation, model);
-    if (response.headersSent && !response.writableEnded) response.destroy();
-    else if (!response.writableEnded) response.writeHead(500).end();
+    if (response.writableEnded) return;
+    if (response.headersSent) response.destroy();
+    else response.writeHead(500).end();
   }
 }
 

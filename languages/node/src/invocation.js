@@ -71,26 +71,29 @@ class Invoker {
   // Without hooks nothing needs to be awaited but the function itself.
   #runLean(invocation, plan) {
     let result;
+    let isPending;
     try {
       plan.prepare(invocation);
       invocation.state = 'invocation';
       result = invocation.function.callback(...invocation.inputs, invocation.userContext);
+      isPending = typeof result?.then === 'function';
     } catch (error) {
-      invocation.isDone = true;
-      this.#fail(invocation, error);
+      this.#failLean(invocation, error);
       return;
     }
-    if (typeof result?.then !== 'function') {
+    if (!isPending) {
       this.#finishLean(invocation, plan, result);
       return;
     }
     Promise.resolve(result).then(
       (value) => this.#finishLean(invocation, plan, value),
-      (error) => {
-        invocation.isDone = true;
-        this.#fail(invocation, error);
-      },
+      (error) => this.#failLean(invocation, error),
     );
+  }
+
+  #failLean(invocation, error) {
+    invocation.isDone = true;
+    this.#fail(invocation, error);
   }
 
   #finishLean(invocation, plan, result) {

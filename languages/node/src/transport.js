@@ -151,6 +151,7 @@ class BatchedWriter {
   #stream;
   #session;
   #frames = [];
+  #isEnded = false;
   #flush;
 
   constructor(stream, session) {
@@ -159,13 +160,16 @@ class BatchedWriter {
     this.#flush = () => this.#writeAll();
   }
 
+  /** Sends a frame; after end() nobody listens any more and it is dropped. */
   write(frame) {
+    if (this.#isEnded) return;
     if (this.#frames.push(frame) === 1) setImmediate(this.#flush);
   }
 
   /** Sends what is waiting, closes our side; done runs when it is on the way. */
   end(done) {
     this.#writeAll();
+    this.#isEnded = true;
     this.#stream.end(() => this.#session.close(done));
   }
 

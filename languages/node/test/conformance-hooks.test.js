@@ -96,6 +96,18 @@ test('C.1 29: terminate runs appTerminate hooks and exits with 0', async (t) => 
   assert.equal(host.stdout, 'bye start\n');
 });
 
+test('what a call says after terminate does not spoil the exit', async (t) => {
+  const host = await serve(t, `
+    let finish;
+    app.hook.appTerminate(() => { setImmediate(() => finish('too late')); });
+    process.on('exit', (code) => console.log('exit ' + code));
+    ${queue('f', "(m, context) => { console.log('called'); return new Promise((resolve) => { finish = (text) => { context.log(text); resolve(text); }; }); }")}`);
+  host.call1('f', { string: 'x' }).catch(() => {});
+  assert.equal(await host.terminate(), 0);
+  assert.equal(host.stdout, 'called\nexit 0\n');
+  assert.equal(host.stderr, '');
+});
+
 test('a throwing appStart hook fails init', async (t) => {
   const host = await TestHost.start();
   t.after(() => host.stop());

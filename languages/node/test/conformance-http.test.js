@@ -59,6 +59,7 @@ http('throwsNull', () => { throw null; });
 http('throwsObject', () => { throw { a: 1 }; });
 http('readOnlyMessage', () => { throw Object.freeze(new Error('frozen')); });
 http('hostileError', () => { const e = new Error('x'); Object.defineProperty(e, 'message', { get() { throw new Error('no'); } }); throw e; });
+http('badThenable', () => ({ get then() { throw new Error('no then'); } }));
 http('bigint', () => ({ jsonBody: 1n }));
 http('principal', (request) => ({ jsonBody: request.user }));
 http('late', () => { app.http('other', { handler: () => ({}) }); });
@@ -196,6 +197,7 @@ for (const [path, entry] of [['lean path', undefined], ['library path', require.
       assert.equal((await failed('readOnlyMessage')).message, 'frozen');
       assert.equal((await failed('hostileError')).message, 'Unknown error');
       assert.match((await failed('bigint')).message, /BigInt/);
+      assert.equal((await failed('badThenable')).message, 'no then');
     });
     await t.test('C.1 14: registering inside a handler fails', async () => {
       assert.match((await failed('late')).message, /only be registered during app startup/);

@@ -73,6 +73,9 @@ for (const [name, files, packageJson] of [
       assert.deepEqual(Object.keys(functions).sort(), ['dynamic', 'esm'], host.stderr);
       assert.equal(textOf(httpOf(await host.get('esm'))), 'esm function');
       assert.equal(textOf(httpOf(await host.get('dynamic'))), 'true');
+      // The lean path finds the classes of the library however it was loaded.
+      const { stack_trace: stack } = failureOf(await host.invoke('esm', [{ name: 'wrong', data: { string: 'x' } }]));
+      assert.match(stack, /FunctionPlan/);
     });
   }
 }

@@ -9,7 +9,10 @@ const isTrigger = (type) => /trigger$/i.test(type);
 const isOutput = ({ direction }) => direction === 'out' || direction === 'inout';
 const sameType = (binding, type) => binding?.type.toLowerCase() === type;
 
-/** The programming model of function.json apps (version 3), and the default one. */
+/**
+ * The programming model of function.json apps, and the default one. It says the
+ * version of @azure/functions whose behaviour it follows.
+ */
 const legacyModel = {
   name: '@azure/functions',
   version: '3.5.1',
