@@ -134,11 +134,14 @@ type Seen struct {
 	Claims      map[string][]hostapi.Occurrence
 }
 
-// Await waits until what workers told satisfies a condition, and fails the test after limit.
+// Await waits until what workers told satisfies a condition, and fails the test after limit. The condition is asked
+// again whenever something changes, and every 50 ms because it may look elsewhere.
 func (m *Manager) Await(t testing.TB, what string, limit time.Duration, ok func(Seen) bool) Seen {
 	t.Helper()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
 	for {
 		seen, changed := m.snapshot()
 		if ok(seen) {
@@ -146,6 +149,7 @@ func (m *Manager) Await(t testing.TB, what string, limit time.Duration, ok func(
 		}
 		select {
 		case <-changed:
+		case <-again.C:
 		case <-timer.C:
 			raw, _ := json.MarshalIndent(last(seen.Reports), "", "  ")
 			t.Fatalf("within %s there was no %s; the last report was %s\nlogs: %v", limit, what, raw, seen.Logs)

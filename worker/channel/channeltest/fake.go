@@ -60,6 +60,7 @@ type stream = grpc.BidiStreamingClient[rpcpb.StreamingMessage, rpcpb.StreamingMe
 // player is a language worker that is connected.
 type player struct {
 	mode   string
+	conn   *grpc.ClientConn
 	mu     sync.Mutex
 	stream stream
 }
@@ -87,13 +88,7 @@ func play(mode string, args []string) error {
 	if p.stream, err = open(conn, flags["functions-worker-id"], mode); err != nil {
 		return err
 	}
-	if mode == "twice" {
-		second, err := open(conn, flags["functions-worker-id"], mode)
-		if err == nil {
-			_, err = second.Recv()
-		}
-		fmt.Fprintln(os.Stderr, "second stream:", err)
-	}
+	p.conn = conn
 	return p.loop(flags)
 }
 
@@ -140,6 +135,13 @@ func (p *player) send(request *rpcpb.StreamingMessage, flags map[string]string, 
 func (p *player) handle(msg *rpcpb.StreamingMessage, flags map[string]string) {
 	switch m := msg.GetContent().(type) {
 	case *rpcpb.StreamingMessage_WorkerInitRequest:
+		if p.mode == "twice" { // now that the first stream is accepted
+			second, err := open(p.conn, flags["functions-worker-id"], p.mode)
+			if err == nil {
+				_, err = second.Recv()
+			}
+			fmt.Fprintln(os.Stderr, "second stream:", err)
+		}
 		if p.mode != "hangs-in-init" {
 			p.send(msg, flags, p.initialised())
 		}
