@@ -2,10 +2,15 @@ package channel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/nightshift-functions/nightshift/worker/rpc"
 	"github.com/nightshift-functions/nightshift/worker/rpc/rpcpb"
 )
+
+// errNotSent says that a language worker ended before an invocation reached it.
+var errNotSent = errors.New("the language worker ended before the invocation was sent")
 
 // Invoke runs one invocation and returns the language worker's answer, whatever its verdict. It returns early when ctx
 // ends: the invocation then still runs in the language worker and its answer is dropped. When abandoned closes, the
@@ -16,15 +21,18 @@ func (c *Channel) Invoke(ctx context.Context, f *Function, req *rpcpb.Invocation
 		return nil, &LoadError{Function: f.Name, Reason: p}
 	}
 	i := &invocation{function: f.Name, done: make(chan outcome, 1)}
-	if err := c.register(req.GetInvocationId(), i); err != nil {
-		return nil, err
+	if !c.register(req.GetInvocationId(), i) {
+		return nil, errNotSent
 	}
 	err := c.stream.Send(ctx, &rpcpb.StreamingMessage{
 		RequestId: req.GetInvocationId(), Content: &rpcpb.StreamingMessage_InvocationRequest{InvocationRequest: req},
 	})
 	if err != nil {
 		c.forget(req.GetInvocationId())
-		return nil, c.explain(err)
+		if errors.Is(err, rpc.ErrClosed) {
+			return nil, errNotSent
+		}
+		return nil, err //nolint:wrapcheck // says what was being done
 	}
 	return c.result(ctx, i, req.GetInvocationId(), abandoned)
 }
@@ -44,14 +52,15 @@ func (c *Channel) result(ctx context.Context, i *invocation, id string, abandone
 	}
 }
 
-func (c *Channel) register(id string, i *invocation) error {
+// register notes an invocation; false when the language worker is dead.
+func (c *Channel) register(id string, i *invocation) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.inflight == nil {
-		return c.cause
+	if c.inflight == nil || c.killed != "" {
+		return false
 	}
 	c.inflight[id] = i
-	return nil
+	return true
 }
 
 func (c *Channel) forget(id string) {

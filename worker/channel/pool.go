@@ -212,16 +212,23 @@ func (p *Pool) remove(c *Channel) {
 // Invoke runs one invocation in the next language worker, see Channel.Invoke. While none is ready it waits a few
 // seconds; then the error is Unavailable and says why none is.
 func (p *Pool) Invoke(ctx context.Context, f *Function, req *rpcpb.InvocationRequest, abandoned <-chan struct{}) (*rpcpb.InvocationResponse, error) {
-	c, err := p.acquire(ctx)
-	if err != nil {
-		return nil, err
+	for {
+		c, err := p.acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r, err := c.Invoke(ctx, f, req, abandoned)
+		if errors.Is(err, errNotSent) {
+			p.remove(c) // it is dying; nothing has been asked of it yet, so another may do it
+			continue
+		}
+		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			// Azure's host ends the process that runs an invocation past its functionTimeout: the code may never return.
+			p.remove(c)
+			c.Kill("function " + f.Name + " ran longer than functionTimeout")
+		}
+		return r, err
 	}
-	r, err := c.Invoke(ctx, f, req, abandoned)
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
-		// Azure's host ends the process that runs an invocation past its functionTimeout: the code may never return.
-		c.Kill("function " + f.Name + " ran longer than functionTimeout")
-	}
-	return r, err
 }
 
 func (p *Pool) acquire(ctx context.Context) (*Channel, error) {
@@ -282,6 +289,7 @@ func (p *Pool) Restart() {
 	ready := p.ready
 	p.mu.Unlock()
 	for _, c := range ready {
+		p.remove(c)
 		c.Kill("a restart was asked for")
 	}
 }

@@ -499,6 +499,7 @@ func TestManagerAway(t *testing.T) {
 	t.Parallel()
 	i := launch(t, options{phase: hostapi.Active, settings: map[string]string{"Schedule": "* * * * * *"}})
 	i.up(hostapi.StateActive)
+	i.Await(t, "a first tick", patient, func(s seen) bool { return len(s.Claims["tick"]) > 0 })
 	i.SetDown(true)
 	claimed := len(i.Now().Claims["tick"])
 	if a := i.call("GET", "/api/hello", ""); a.status != 200 {
