@@ -28,7 +28,7 @@ func (r *reader) decideRuntime() error {
 	}
 	r.report.Runtime = declared
 	r.warnVersion()
-	for _, check := range []func([]clue) error{r.checkKnown, r.checkInProcess, r.checkMatch, r.checkInstalled} {
+	for _, check := range []func([]clue) error{r.checkKnown, r.checkSource, r.checkInProcess, r.checkMatch, r.checkInstalled} {
 		if err := check(clues); err != nil {
 			return err
 		}
@@ -143,6 +143,18 @@ func (r *reader) checkInProcess(clues []clue) error {
 }
 
 // checkMatch refuses content that tells of other runtimes only.
+// checkSource comes before what else is wrong with C# source: whoever zipped it must build it first whatever the
+// settings say.
+func (r *reader) checkSource(clues []clue) error {
+	if len(clues) == 0 || clues[0].runtime != azfunc.RuntimeDotnetIsolated || r.isFile("functions.metadata") || r.worker != nil {
+		return nil
+	}
+	if file := r.atRoot(projectEndings()...); file != "" && file != "extensions.csproj" {
+		return sourceError("the package is C# source (" + file + ")")
+	}
+	return nil
+}
+
 func (r *reader) checkMatch(clues []clue) error {
 	if r.report.Runtime == azfunc.RuntimeCustom && r.report.HostJSON.CustomHandler == nil {
 		return invalid("the app setting %s is %q, but host.json has no customHandler: add customHandler.description.defaultExecutablePath, or set the runtime that the app is written for", azfunc.RuntimeSetting, azfunc.RuntimeCustom)

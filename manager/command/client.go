@@ -34,7 +34,7 @@ func signIn(ctx context.Context, a server.Addresses) (*client, error) {
 	}
 	c := &client{addresses: a, http: http.Client{Timeout: 4 * time.Minute}}
 	form := url.Values{"grant_type": {"password"}, "username": {"admin"}, "password": {strings.TrimSpace(string(password))},
-		"resource": {a.HTTPS + "/"}, "client_id": {"nightshift-samples"}}
+		"resource": {a.HTTPS + "/"}, "client_id": {"nightshift"}}
 	var answer struct {
 		AccessToken string `json:"access_token"`
 	}

@@ -84,7 +84,11 @@ func failStopped(app string) *failure {
 }
 
 func failNoRevision(app *discovery.App) *failure {
-	return fail(http.StatusServiceUnavailable, CodeNoRevision, app.Name, "nothing of function app %q is live yet%s", app.Name, because(app.Waiting)).after(10)
+	why := app.Waiting
+	if why == "" {
+		why = "nothing has been published to it" // rollout looks after apps that have a revision
+	}
+	return fail(http.StatusServiceUnavailable, CodeNoRevision, app.Name, "nothing of function app %q is live yet%s", app.Name, because(why)).after(10)
 }
 
 func failNoInstance(app *discovery.App, word *string) *failure {

@@ -110,7 +110,8 @@ func functionLine(f hostapi.FunctionStatus) Line {
 	}
 }
 
-// explain keeps the words that callers get when nobody answers for the app.
+// explain keeps the words that callers get when nobody answers for the app. Callers may be anybody: what exactly went
+// wrong may hold names and secrets, so it stands in the deployment's log and in the instance's report instead.
 func (p *planner) explain() {
 	if p.routed {
 		return
@@ -133,12 +134,9 @@ func (p *planner) whyNobody() string {
 	case job.Blocked != "":
 		return "it waits for capacity: " + job.Blocked
 	}
-	for _, i := range slices.Backward(job.Instances) {
-		if i.Failure != nil {
-			return "it failed and is being started again: " + i.Failure.Message
-		}
-		if i.LastError != "" {
-			return "it ended and is being started again: " + i.LastError
+	for _, i := range job.Instances {
+		if i.Failure != nil || i.LastError != "" {
+			return "it failed and is being started again"
 		}
 	}
 	return "it is being started"
@@ -150,7 +148,7 @@ func (p *planner) whyNotLive() string {
 	case !ok:
 		return "nothing has been published yet"
 	case desired.Phase == store.PhaseFailed:
-		return "its deployment failed: " + desired.Error
+		return "its deployment failed"
 	default:
 		return "its first deployment is under way"
 	}

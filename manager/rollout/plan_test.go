@@ -169,7 +169,7 @@ func TestPlan(t *testing.T) {
 		"callers are told why nobody answers": {
 			state: rollout.State{App: store.App{DesiredRevision: 1}, Revisions: []store.Revision{revision(1, store.PhaseActive)}, Route: route(1),
 				Jobs: map[int64]rollout.Job{1: jobOf(crashed)}},
-			want: []rollout.Step{rollout.SetRoute{Targets: route(1).Targets, Waiting: "it ended and is being started again: exit code 1"}},
+			want: []rollout.Step{rollout.SetRoute{Targets: route(1).Targets, Waiting: "it failed and is being started again"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,7 +29,7 @@ func (s *Server) buildIdentity(ctx context.Context) error {
 		return err
 	}
 	s.identity, err = identity.New(identity.Config{
-		PublicURL: s.where.HTTPS, Audiences: []string{s.where.HTTP}, Clients: []string{"nightshift-samples"},
+		PublicURL: s.where.HTTPS, Audiences: []string{s.where.HTTP},
 		TokenKey: s.keyring.Tokens, Now: time.Now,
 	}, s.store, passwords, s.log)
 	if err != nil {

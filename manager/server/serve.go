@@ -17,7 +17,8 @@ import (
 )
 
 func (s *Server) buildLink(gatewayKey string) error {
-	service, err := hostapi.New(hostapi.Config{
+	var err error
+	s.link, err = hostapi.New(hostapi.Config{
 		GatewayKeys: func() []string { return []string{gatewayKey} },
 		PublicURL:   func(app string) string { return s.where.AppHTTP + "/" + app },
 		EnsureFunctionKeys: func(ctx context.Context, appID string, functions []string) error {
@@ -29,7 +30,7 @@ func (s *Server) buildLink(gatewayKey string) error {
 		return err
 	}
 	// At once: instances that start before Serve must find it.
-	s.faces.link.serve(service)
+	s.faces.link.serve(s.link)
 	return nil
 }
 

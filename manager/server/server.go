@@ -18,6 +18,7 @@ import (
 	"github.com/nightshift-functions/nightshift/internal/store"
 	"github.com/nightshift-functions/nightshift/internal/store/sqlite"
 	"github.com/nightshift-functions/nightshift/manager/gateway"
+	"github.com/nightshift-functions/nightshift/manager/hostapi"
 	"github.com/nightshift-functions/nightshift/manager/identity"
 	"github.com/nightshift-functions/nightshift/manager/localca"
 	"github.com/nightshift-functions/nightshift/manager/management"
@@ -43,6 +44,7 @@ type Server struct {
 	discovery  *discovery.Discovery
 	gateway    *gateway.Gateway
 	publish    *publish.Service
+	link       *hostapi.Service
 
 	cancel context.CancelFunc // ends the loops
 	loops  loops
@@ -166,6 +168,9 @@ func (s *Server) close() error {
 		s.cancel()
 		errs = append(errs, s.loops.wait())
 	}
+	if s.publish != nil {
+		s.publish.Stop() // publishers that wait for a rollout
+	}
 	requests, cancel := context.WithTimeout(context.Background(), requestsDeadline)
 	defer cancel()
 	if s.faces.link.Server != nil {
@@ -197,10 +202,10 @@ func (s *Server) closeLink() error {
 	if s.faces.link.Server == nil {
 		return nil
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // long polls would hold it up for a minute
-	if err := s.faces.link.Shutdown(ctx); err != nil {
-		s.log.Debug().Err(err).Msg("long polls were cut")
+	if s.link != nil {
+		s.link.Stop() // long polls
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return s.faces.link.Shutdown(ctx)
 }

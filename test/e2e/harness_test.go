@@ -132,7 +132,7 @@ func startWith(t *testing.T, data string, env []string, extra ...string) *manage
 		if t.Failed() {
 			t.Logf("manager's output:\n%s", m.output)
 			if log, err := os.ReadFile(filepath.Join(data, "logs", "manager.log")); err == nil {
-				t.Logf("manager's log:\n%s", tail(log, 12000))
+				t.Logf("manager's log:\n%s", tail(log, 4000))
 			}
 		}
 	})
@@ -210,7 +210,7 @@ func (m *manager) signIn() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	form := url.Values{"grant_type": {"password"}, "username": {"admin"}, "password": {strings.TrimSpace(string(password))}, "client_id": {"test"}}
+	form := url.Values{"grant_type": {"password"}, "username": {"admin"}, "password": {strings.TrimSpace(string(password))}, "client_id": {"nightshift"}}
 	status, body, err := m.send(http.MethodPost, m.addresses.HTTP+"/adfs/oauth2/token", form.Encode(),
 		http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
 	if err != nil || status != http.StatusOK {
