@@ -71,7 +71,7 @@ func environment(environ []string) map[string]string {
 
 func fromEnvironment(env map[string]string) kong.ResolverFunc {
 	return func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if v, ok := env["NIGHTSHIFT_"+strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))]; ok {
+		if v, ok := env["NIGHTSHIFT_"+strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))]; ok && v != "" {
 			return v, nil
 		}
 		return nil, nil //nolint:nilnil // kong's way of saying that the flag is not set here
