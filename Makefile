@@ -55,7 +55,7 @@ build: need-go ## manager and worker for every platform into dist/bin/<os>-<arch
 	done
 
 .PHONY: dist
-dist: build languages ## an archive per platform that runs with nothing installed but the language runtimes
+dist: build ## an archive per platform that runs with nothing installed but the language runtimes
 	@VERSION=$(VERSION) tools/dist.sh $(PLATFORMS)
 
 .PHONY: test-fast

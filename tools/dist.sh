@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # One archive per platform: manager, worker, language workers with their modules, samples, licences, checksums.
-# Expects `make build languages` to have run. tools/dist.sh linux/amd64 windows/amd64
+# Expects `make build` to have run. tools/dist.sh linux/amd64 windows/amd64
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${VERSION:-dev}
-[ -f languages/node/node_modules/.stamp ] || { echo "the Node language worker's modules are missing; install Node.js with npm and run make languages" >&2; exit 1; }
+command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer with npm (https://nodejs.org; Debian: apt-get install nodejs npm)" >&2; exit 1; }
 
 # The licence texts of everything that is linked into the two programs.
 licences() {
@@ -19,6 +19,12 @@ licences() {
 }
 
 mkdir -p dist
+# The language workers with what they need at run time and nothing else, whatever the checkout has installed.
+lang=dist/.languages
+rm -rf "$lang" && mkdir -p "$lang/node"
+tar cf - -C languages/node --exclude=node_modules --exclude=test --exclude=testhost --exclude=testdata --exclude=bench . | tar xf - -C "$lang/node"
+(cd "$lang/node" && npm ci --omit=dev --no-audit --no-fund --loglevel=error)
+
 licences > dist/THIRD-PARTY-LICENCES.txt
 for platform in "$@"; do
   os=${platform%/*} arch=${platform#*/}
@@ -29,9 +35,8 @@ for platform in "$@"; do
   cp dist/bin/"$os-$arch"/* "$dir/"
   cp LICENSE dist/THIRD-PARTY-LICENCES.txt "$dir/"
   cp docs/dist-readme.txt "$dir/README.txt"
-  mkdir -p "$dir/languages/node"
-  (cd languages/node && tar cf - --exclude=test --exclude=bench --exclude=.stamp .) | (cd "$dir/languages/node" && tar xf -)
-  GOFLAGS='' tools/samples.sh "$dir/samples" "$os" "$arch"
+  cp -r "$lang/." "$dir/languages/"
+  tools/samples.sh "$dir/samples" "$os" "$arch"
   (cd "$dir" && find . -type f ! -name SHA256SUMS -print0 | sort -z | xargs -0 sha256sum > SHA256SUMS)
   if [ "$os" = windows ]; then
     rm -f "dist/$name.zip"
