@@ -40,6 +40,8 @@ type Recorder struct {
 	lines       []hostapi.LogLine
 	counter     uint64
 	dropped     int
+	successes   budget
+	plain       budget // lines of information level and below
 	started     string // makes line ids differ between runs of an instance
 }
 
@@ -47,6 +49,7 @@ type Recorder struct {
 func New(link Link, instanceID string, log zerolog.Logger) *Recorder {
 	return &Recorder{
 		link: link, instance: instanceID, log: log, full: make(chan struct{}, 1),
+		successes: budget{perSecond: successesPerSecond}, plain: budget{perSecond: linesPerSecond},
 		started: strconv.FormatInt(time.Now().UnixMilli(), 36),
 	}
 }
@@ -58,12 +61,15 @@ func (r *Recorder) SetLevels(levels map[string]string) {
 	r.levels = levels
 }
 
-// Invocation takes a finished invocation.
+// Invocation takes a finished invocation. Of successful ones only so many a second are kept; the others are counted.
 func (r *Recorder) Invocation(i hostapi.Invocation) {
 	i.InstanceID = r.instance
 	i.Error = cut(i.Error)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if i.Success && !r.successes.take(time.Now()) {
+		return
+	}
 	if len(r.invocations) >= maxWaiting {
 		r.dropped++
 		return
@@ -77,7 +83,7 @@ func (r *Recorder) Log(l hostapi.LogLine) {
 	l.Message = cut(l.Message)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !Keeps(r.levels, l.Category, l.Level) {
+	if !Keeps(r.levels, l.Category, l.Level) || (rank(l.Level) <= rank("information") && !r.plain.take(time.Now())) {
 		return
 	}
 	if len(r.lines) >= maxWaiting {
@@ -147,12 +153,19 @@ func (r *Recorder) Flush(ctx context.Context) {
 func (r *Recorder) batch() ([]hostapi.Invocation, []hostapi.LogLine) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.dropped > 0 && len(r.lines) < maxWaiting {
-		r.append(hostapi.LogLine{Level: "warning", Category: "Host.General",
-			Message: fmt.Sprintf("%d invocation records and log lines were dropped: the manager did not take them in time", r.dropped)})
+	if len(r.lines) < maxWaiting {
+		r.tell("warning", r.dropped, "%d invocation records and log lines were dropped: the manager did not take them in time")
+		r.tell("information", r.successes.takeLeftOut(), "%d more invocations succeeded than are recorded one by one")
+		r.tell("information", r.plain.takeLeftOut(), "%d more log lines were written than are kept; raise logging.logLevel in host.json to choose which")
 		r.dropped = 0
 	}
 	return r.invocations[:min(batchSize, len(r.invocations))], r.lines[:min(batchSize, len(r.lines))]
+}
+
+func (r *Recorder) tell(level string, count int, format string) {
+	if count > 0 {
+		r.append(hostapi.LogLine{Level: level, Category: "Host.General", Message: fmt.Sprintf(format, count)})
+	}
 }
 
 func (r *Recorder) send(ctx context.Context, invocations []hostapi.Invocation, lines []hostapi.LogLine) error {
