@@ -73,9 +73,10 @@ func forwardingOf(r *http.Request) *forwarding {
 
 func (h *Handler) newProxy(transport http.RoundTripper) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
-		Transport:     transport,
-		BufferPool:    &bufferPool{},
-		FlushInterval: -1, // what the program flushes, the caller sees
+		Transport:  transport,
+		BufferPool: &bufferPool{},
+		// Without a FlushInterval the proxy flushes answers of unknown length at once, so that what streams is seen as
+		// it comes, and writes those of known length in as few pieces as they need.
 		Rewrite: func(p *httputil.ProxyRequest) {
 			f := forwardingOf(p.In)
 			p.Out.URL.Scheme, p.Out.URL.Host = "http", f.host

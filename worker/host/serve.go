@@ -191,6 +191,7 @@ func forward(w http.ResponseWriter, r *http.Request, app *loaded, f *channel.Fun
 	status, err := http.StatusInternalServerError, errors.New("the answer was cut off")
 	defer func() { i.End(status, err) }() // the proxy panics when an answer breaks off half-way
 	r.Body = http.MaxBytesReader(w, r.Body, app.maxBody)
+	_ = http.NewResponseController(w).EnableFullDuplex() // else an answer waits until the whole request has come
 	status, err = app.forwarder.Forward(w, r, i.ID())
 	if err != nil {
 		status = invoke.StatusOf(err)
