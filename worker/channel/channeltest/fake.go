@@ -45,7 +45,7 @@ func WriteConfig(dir, language, mode string, options map[string]any) (string, er
 	raw, err := json.Marshal(map[string]any{
 		"description": map[string]any{
 			"language": language, "extensions": []string{".js"}, "defaultExecutablePath": self,
-			"arguments": []string{Argument, mode}, "workerIndexing": "true",
+			"arguments": []string{Argument, mode}, "workerIndexing": language != "java",
 		},
 		"processOptions": options,
 	})
@@ -89,6 +89,13 @@ func play(mode string, args []string) error {
 		return err
 	}
 	p.conn = conn
+	if file, ok := strings.CutPrefix(mode, "replay:"); ok {
+		lines, err := ReadTranscript(file)
+		if err != nil {
+			return err
+		}
+		return p.replay(lines, flags)
+	}
 	return p.loop(flags)
 }
 
