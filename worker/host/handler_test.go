@@ -95,7 +95,7 @@ func socketHandler(w http.ResponseWriter, r *http.Request) {
 }
 
 // handlerApp is an app whose custom handler is this test binary.
-func handlerApp(t *testing.T, switches string) map[string]string {
+func handlerApp(t testing.TB, switches string) map[string]string {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {

@@ -44,6 +44,7 @@ type instance struct {
 	stop   context.CancelFunc
 	result chan error
 	work   string
+	host   *host.Host
 }
 
 // options are what tests vary.
@@ -162,7 +163,8 @@ func launch(t testing.TB, o options) *instance {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	i.stop = cancel
-	go func() { i.result <- host.New(cfg).Run(ctx) }()
+	i.host = host.New(cfg)
+	go func() { i.result <- i.host.Run(ctx) }()
 	t.Cleanup(func() { i.end() })
 	return i
 }
