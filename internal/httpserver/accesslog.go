@@ -30,15 +30,19 @@ func AccessLog(logger zerolog.Logger) func(http.Handler) http.Handler {
 
 func logRequest(logger zerolog.Logger, r *http.Request, w middleware.WrapResponseWriter, path string, took time.Duration) {
 	e := entryFrom(r.Context())
-	event := logger.WithLevel(accessLevel(path, e))
-	if e != nil {
-		event = event.Str("request_id", e.id).Err(e.err)
-		if e.clientID != "" {
-			event = event.Str("client_request_id", e.clientID)
-		}
-	}
-	event.Str("method", r.Method).Str("host", r.Host).Str("path", path).Str("route", routeOf(r)).
+	logger.WithLevel(accessLevel(path, e)).Func(e.fields).Str("method", r.Method).Str("host", r.Host).Str("path", path).Str("route", routeOf(r)).
 		Int("status", statusOf(w)).Int("bytes", w.BytesWritten()).Dur("took", took).Str("remote", r.RemoteAddr).Msg("request")
+}
+
+// fields adds what the request's entry knows; there is none where no request id was given.
+func (e *entry) fields(event *zerolog.Event) {
+	if e == nil {
+		return
+	}
+	event.Str("request_id", e.id).Err(e.err)
+	if e.clientID != "" {
+		event.Str("client_request_id", e.clientID)
+	}
 }
 
 func accessLevel(path string, e *entry) zerolog.Level {

@@ -15,8 +15,8 @@ import (
 	"github.com/nightshift-functions/nightshift/internal/azfunc"
 )
 
-// wsaeAddrInUse is what Windows answers for a taken port; syscall.EADDRINUSE is an invented number there.
-const wsaeAddrInUse = syscall.Errno(10048)
+// errWSAAddrInUse is what Windows answers for a taken port; syscall.EADDRINUSE is an invented number there.
+const errWSAAddrInUse = syscall.Errno(10048)
 
 func listen(ctx context.Context, cfg Config) (net.Listener, error) {
 	var lc net.ListenConfig
@@ -30,7 +30,7 @@ func listen(ctx context.Context, cfg Config) (net.Listener, error) {
 func explainListen(cfg Config, err error) error {
 	_, port, _ := net.SplitHostPort(cfg.Addr)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, wsaeAddrInUse):
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, errWSAAddrInUse):
 		return azfunc.Errorf(azfunc.Conflict, "the %s cannot listen on %s: another process has this port, perhaps a manager that is still running "+
 			"(to see which: \"ss -ltnp sport = :%s\" on Linux, \"netstat -ano\" on Windows); stop it, or choose another address%s: %w",
 			cfg.Name, cfg.Addr, port, byFlag(cfg), err)

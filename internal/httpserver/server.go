@@ -41,18 +41,17 @@ type Config struct {
 type Server struct {
 	cfg    Config
 	http   *http.Server
-	cancel context.CancelFunc // ends the requests' contexts
 	failed chan error
 	done   chan struct{} // closed when serving has ended
 
 	mu       sync.Mutex
-	listener net.Listener
+	listener net.Listener       // nil before Start
+	cancel   context.CancelFunc // ends the requests' contexts; nil before Start
 }
 
 // New makes a Server that does not listen yet.
 func New(cfg Config) *Server {
-	base, cancel := context.WithCancel(context.Background())
-	s := &Server{cfg: cfg, cancel: cancel, failed: make(chan error, 1), done: make(chan struct{})}
+	s := &Server{cfg: cfg, failed: make(chan error, 1), done: make(chan struct{})}
 	s.http = &http.Server{
 		Handler:           cfg.Handler,
 		TLSConfig:         cfg.TLS,
@@ -60,7 +59,6 @@ func New(cfg Config) *Server {
 		IdleTimeout:       orDefault(cfg.IdleTimeout, DefaultIdleTimeout),
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          stdLogger(cfg.Logger.With().Str("face", cfg.Name).Logger()),
-		BaseContext:       func(net.Listener) context.Context { return base },
 	}
 	return s
 }
@@ -72,7 +70,8 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
-// Start listens and serves in the background. The error of a taken port names the address and the way out.
+// Start listens and serves in the background until Shutdown, also when ctx ends before. The error of a taken port
+// names the address and the way out.
 func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +82,9 @@ func (s *Server) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.listener = l
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.http.BaseContext = func(net.Listener) context.Context { return base }
+	s.listener, s.cancel = l, cancel
 	go s.serve(l)
 	return nil
 }
@@ -115,19 +116,20 @@ func (s *Server) Addr() string {
 // Shutdown stops accepting, waits for requests under way until ctx ends, then cuts what is left and ends the
 // contexts of upgraded connections (WebSockets), which the wait does not cover.
 func (s *Server) Shutdown(ctx context.Context) error {
-	defer s.cancel()
 	s.mu.Lock()
-	started := s.listener != nil
+	cancel := s.cancel
 	s.mu.Unlock()
 	err := s.http.Shutdown(ctx)
+	if cancel == nil {
+		return err
+	}
+	defer cancel()
 	if err != nil {
 		// The contexts end first: a handler that waits for its upstream returns and its caller sees a closed connection.
-		s.cancel()
+		cancel()
 		_ = s.http.Close() // the listener's second close is an error that says nothing
 		err = fmt.Errorf("shut down face %q with requests under way: %w", s.cfg.Name, err)
 	}
-	if started {
-		<-s.done
-	}
+	<-s.done
 	return err
 }
