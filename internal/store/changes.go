@@ -7,7 +7,8 @@ import (
 
 // The topics that a reader can wait on; AppTopic makes those of single apps.
 const (
-	// TopicApps changes when any app is created, deleted, stopped or started, X
+	// TopicApps changes with what a rollout looks at in any app: the app itself, its revisions and their phases, and
+	// the states of its instances, but not with every heartbeat.
 	TopicApps = "apps"
 	// TopicRoutes changes with what Routes returns.
 	TopicRoutes = "routes"

@@ -12,7 +12,6 @@ import (
 // SQLite's own errors, provoked on a real file, get their code and name the file.
 func TestExplain(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "n.db")
 	for name, c := range map[string]struct {
 		pragmas []string
 		word    string
@@ -21,6 +20,8 @@ func TestExplain(t *testing.T) {
 		"read-only": {[]string{"PRAGMA query_only = 1"}, "not writable"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "n.db")
 			db, err := sql.Open("sqlite", path)
 			if err != nil {
 				t.Fatal(err)

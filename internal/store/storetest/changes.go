@@ -89,7 +89,7 @@ func testChangeTopics(t *testing.T, w world) {
 		}},
 		{"publish", []string{store.TopicApps, mine}, func() error { w.begin(a.ID, 2); return nil }},
 		{"key", []string{mine}, func() error {
-			return w.db.DeleteKey(ctx, a.ID, "host", "", w.aKey(a.ID))
+			return w.db.DeleteKey(ctx, a.ID, "host", "", w.aKey(ctx, a.ID))
 		}},
 		{"instance", []string{store.TopicApps, mine}, func() error { return w.db.PutInstance(ctx, store.Instance{ID: "i", AppID: a.ID}) }},
 		{"heartbeat", []string{mine}, func() error { return w.db.PutInstance(ctx, store.Instance{ID: "i", AppID: a.ID}) }},
@@ -115,9 +115,9 @@ func testChangeTopics(t *testing.T, w world) {
 	w.same(before, w.db.Version(mine))
 }
 
-func (w world) aKey(appID string) string {
+func (w world) aKey(ctx context.Context, appID string) string {
 	w.t.Helper()
-	_, err := w.db.PutKey(w.t.Context(), appID, store.Key{Kind: "host", Name: "gone", Value: "v"})
+	_, err := w.db.PutKey(ctx, appID, store.Key{Kind: "host", Name: "gone", Value: "v"})
 	w.ok(err)
 	return "gone"
 }
