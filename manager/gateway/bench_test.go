@@ -34,18 +34,18 @@ const (
 
 func TestMain(m *testing.M) {
 	var err error
-	backend, callers := os.Getenv(backendVariable), os.Getenv(callersVariable) //nolint:forbidigo // this is the main of the test binary's other roles
+	backend, callers := os.Getenv(backendVariable), os.Getenv(callersVariable)
 	switch {
 	case backend != "":
 		err = backendMain()
 	case callers != "":
 		err = callersMain(callers)
 	default:
-		os.Exit(m.Run()) //nolint:forbidigo // as above
+		os.Exit(m.Run())
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:forbidigo // as above
+		os.Exit(1)
 	}
 }
 
@@ -142,14 +142,16 @@ func plainProxy(address string) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite:    func(p *httputil.ProxyRequest) { p.SetURL(u); p.SetXForwarded() },
 		Transport:  &http.Transport{MaxIdleConnsPerHost: 1024, DisableCompression: true},
-		BufferPool: &bufferPool{sync.Pool{New: func() any { return make([]byte, 32<<10) }}},
+		BufferPool: &bufferPool{sync.Pool{New: func() any { return new(buffer) }}},
 	}
 }
 
+type buffer [32 << 10]byte
+
 type bufferPool struct{ p sync.Pool }
 
-func (b *bufferPool) Get() []byte  { return b.p.Get().([]byte) }
-func (b *bufferPool) Put(p []byte) { b.p.Put(p) }
+func (b *bufferPool) Get() []byte  { return b.p.Get().(*buffer)[:] }
+func (b *bufferPool) Put(p []byte) { b.p.Put((*buffer)(p)) }
 
 // BenchmarkHandler compares the handlers alone: no listening socket, a backend in another process.
 func BenchmarkHandler(b *testing.B) {

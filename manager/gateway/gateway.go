@@ -184,7 +184,7 @@ func (g *Gateway) serveApp(w http.ResponseWriter, r *http.Request, t target) {
 	x := &exchange{g: g, w: w, in: r, target: t, state: s}
 	defer release()
 	defer x.end()
-	if fail := x.run(); fail != nil {
+	if fail := x.run(); fail != nil { //nolint:contextcheck // it uses the context of the request that it holds
 		x.status = fail.status
 		g.answer(w, r, fail)
 	}

@@ -207,10 +207,8 @@ func (d *Directory) record(ctx context.Context, by Principal, e Event, err error
 }
 
 func validateUserName(name string) error {
-	ok := name != "" && len(name) <= 64 && !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-@", r))
-	})
-	if ok {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@"
+	if name != "" && len(name) <= 64 && strings.Trim(name, letters) == "" {
 		return nil
 	}
 	return azfunc.Errorf(azfunc.Invalid, "%q is not a user name: use 1 to 64 letters (a-z), digits and . _ - @", bounded(name, 80))

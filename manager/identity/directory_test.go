@@ -67,7 +67,7 @@ func TestFirstAdministratorSurvivesDying(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t)
 			file := filepath.Join(t.TempDir(), "admin-password")
-			passwords, _ := identity.NewPasswords(identity.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 1)
+			passwords, _ := identity.NewPasswords(t.Context(), identity.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 1)
 			if created, err := identity.NewDirectory(failing{d.db, at}, passwords).EnsureFirstAdministrator(t.Context(), file); created || err == nil {
 				t.Fatal(created, err)
 			}

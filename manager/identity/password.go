@@ -44,12 +44,12 @@ type Passwords struct {
 }
 
 // NewPasswords makes Passwords that run at most concurrent hashes at a time.
-func NewPasswords(cost Cost, concurrent int) (*Passwords, error) {
+func NewPasswords(ctx context.Context, cost Cost, concurrent int) (*Passwords, error) {
 	if concurrent < 1 {
 		return nil, fmt.Errorf("make password hasher: %d slots", concurrent)
 	}
 	p := &Passwords{cost: cost, slots: make(chan struct{}, concurrent)}
-	decoy, err := p.Hash(context.Background(), rand.Text())
+	decoy, err := p.Hash(ctx, rand.Text())
 	p.decoy = decoy
 	return p, err
 }

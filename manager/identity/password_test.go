@@ -11,7 +11,7 @@ func cheap() Cost { return Cost{MemoryKiB: 64, Passes: 1, Lanes: 1} }
 
 func TestPasswords(t *testing.T) {
 	t.Parallel()
-	p, err := NewPasswords(cheap(), 2)
+	p, err := NewPasswords(t.Context(), cheap(), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestPasswords(t *testing.T) {
 
 func TestPasswordsWaitForASlotOnlyAsLongAsTheContext(t *testing.T) {
 	t.Parallel()
-	p, err := NewPasswords(cheap(), 1)
+	p, err := NewPasswords(t.Context(), cheap(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func FuzzParsePHC(f *testing.F) {
 }
 
 func BenchmarkPasswordCheck(b *testing.B) {
-	p, err := NewPasswords(DefaultCost(), 1)
+	p, err := NewPasswords(b.Context(), DefaultCost(), 1)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func newDesk(t testing.TB) *desk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	passwords, err := identity.NewPasswords(identity.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 2)
+	passwords, err := identity.NewPasswords(t.Context(), identity.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

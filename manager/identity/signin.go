@@ -9,19 +9,19 @@ import (
 	"github.com/nightshift-functions/nightshift/internal/store"
 )
 
-// TooSoon says that somebody has guessed too often and how long to wait. It is wrapped in an Unavailable error.
-type TooSoon struct{ Wait time.Duration }
+// TooSoonError says that somebody has guessed too often and how long to wait. It is wrapped in an Unavailable error.
+type TooSoonError struct{ Wait time.Duration }
 
 // Error says how long to wait.
-func (t TooSoon) Error() string {
+func (t TooSoonError) Error() string {
 	return fmt.Sprintf("wait %s", max(t.Wait, time.Second).Round(time.Second))
 }
 
 // SignIn checks a user's password. The error is Unauthenticated and the same whether the user is unknown, disabled or
-// the password wrong; Unavailable wrapping TooSoon after too many tries for this name from this address.
+// the password wrong; Unavailable wrapping TooSoonError after too many tries for this name from this address.
 func (s *Service) SignIn(ctx context.Context, name, password, address string) (store.User, error) {
 	if wait := s.throttle.Begin(name, address); wait > 0 {
-		return store.User{}, azfunc.Errorf(azfunc.Unavailable, "too many wrong passwords for this user from this address: %w", TooSoon{wait})
+		return store.User{}, azfunc.Errorf(azfunc.Unavailable, "too many wrong passwords for this user from this address: %w", TooSoonError{wait})
 	}
 	user, err := s.store.UserByName(ctx, name)
 	if err != nil && azfunc.CodeOf(err) != azfunc.NotFound {

@@ -175,7 +175,7 @@ func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		answer = oauthErrorOf(err)
 	}
-	if soon, ok := errors.AsType[TooSoon](err); ok {
+	if soon, ok := errors.AsType[TooSoonError](err); ok {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(soon.Wait.Seconds()))))
 	}
 	httpserver.WriteJSON(w, answer.status, map[string]any{

@@ -92,7 +92,7 @@ type RunReader interface {
 }
 
 // Store is what this face reads and writes.
-type Store interface {
+type Store interface { //nolint:interfacebloat // the sum of the narrow ones above, for New alone
 	SubscriptionReader
 	GroupStore
 	AppReader

@@ -85,7 +85,10 @@ func (d *desk) Nodes(context.Context) ([]scheduler.Node, error) {
 	return []scheduler.Node{{ID: "n1", Name: "spare-pc", OS: "windows", Ready: true, CPUCores: 4, Attributes: map[string]string{"ip": "10.0.0.1"}}}, nil
 }
 
-func newDesk(t testing.TB) *desk { return newDeskAt(t, pathForm()) }
+func newDesk(t testing.TB) *desk {
+	t.Helper()
+	return newDeskAt(t, pathForm())
+}
 
 func newDeskAt(t testing.TB, addresses management.Addresses) *desk {
 	t.Helper()
@@ -94,7 +97,7 @@ func newDeskAt(t testing.TB, addresses management.Addresses) *desk {
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "store.db"), sealer, sqlite.Options{})
 	must(t, err)
 	t.Cleanup(func() { _ = db.Close() })
-	passwords, err := identity.NewPasswords(identity.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 2)
+	passwords, err := identity.NewPasswords(t.Context(), identity.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 2)
 	must(t, err)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)

@@ -26,7 +26,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *API) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := &call{w: w, r: r}
-		out, err := a.run(rt, c)
+		out, err := a.run(r.Context(), rt, c)
 		if err != nil {
 			a.refuse(w, r, err)
 			return
@@ -37,8 +37,7 @@ func (a *API) serve(rt route) http.HandlerFunc {
 
 // run takes a request through its route. Whatever is recorded is recorded before the answer goes out: nobody is told
 // that something was done, or shown a secret, of which the audit does not know.
-func (a *API) run(rt route, c *call) (reply, error) {
-	ctx := c.r.Context()
+func (a *API) run(ctx context.Context, rt route, c *call) (reply, error) {
 	var err error
 	if c.params, err = paramsOf(rt.pattern, c.r.URL.EscapedPath()); err != nil {
 		return reply{}, err

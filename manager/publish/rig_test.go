@@ -312,7 +312,7 @@ func serve(t *testing.T, h http.Handler) string {
 
 func newPasswords(t *testing.T) *identity.Passwords {
 	t.Helper()
-	passwords, err := identity.NewPasswords(identity.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 2)
+	passwords, err := identity.NewPasswords(t.Context(), identity.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 2)
 	ok(t, err)
 	return passwords
 }

@@ -20,7 +20,7 @@ import (
 const passwordChecks = 2
 
 func (s *Server) buildIdentity(ctx context.Context) error {
-	passwords, err := identity.NewPasswords(identity.DefaultCost(), passwordChecks)
+	passwords, err := identity.NewPasswords(ctx, identity.DefaultCost(), passwordChecks)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func New(ctx context.Context, cfg Config, log zerolog.Logger) (*Server, error) {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, open := range []func(context.Context) error{s.openState, s.listen, s.openScheduler, s.buildIdentity, s.buildRoles} {
 		if err := open(ctx); err != nil {
-			return nil, errors.Join(err, s.close())
+			return nil, errors.Join(err, s.close(context.WithoutCancel(ctx)))
 		}
 	}
 	return s, nil
@@ -157,12 +157,12 @@ const (
 func (s *Server) Stop() error {
 	s.ready.set(false)
 	_ = os.Remove(addressesFile(s.cfg.DataDir))
-	return s.close()
+	return s.close(context.Background())
 }
 
 // close undoes New and Start in reverse. The worker link stays until the instances have ended, because they report
 // their end and their last records over it.
-func (s *Server) close() error {
+func (s *Server) close(ctx context.Context) error {
 	var errs []error
 	if s.cancel != nil {
 		s.cancel()
@@ -171,7 +171,7 @@ func (s *Server) close() error {
 	if s.publish != nil {
 		s.publish.Stop() // publishers that wait for a rollout
 	}
-	requests, cancel := context.WithTimeout(context.Background(), requestsDeadline)
+	requests, cancel := context.WithTimeout(ctx, requestsDeadline)
 	defer cancel()
 	if s.faces.link.Server != nil {
 		for _, f := range []face{s.faces.appHTTP, s.faces.appHTTPS, s.faces.http, s.faces.https} {
@@ -180,7 +180,7 @@ func (s *Server) close() error {
 			}
 		}
 	}
-	instances, cancel := context.WithTimeout(context.Background(), instancesDeadline)
+	instances, cancel := context.WithTimeout(ctx, instancesDeadline)
 	defer cancel()
 	if s.sched != nil {
 		errs = append(errs, s.sched.Close(instances))
@@ -188,7 +188,7 @@ func (s *Server) close() error {
 	if s.gateway != nil {
 		s.gateway.Close()
 	}
-	errs = append(errs, s.closeLink())
+	errs = append(errs, s.closeLink(ctx))
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}
@@ -198,14 +198,14 @@ func (s *Server) close() error {
 	return nil
 }
 
-func (s *Server) closeLink() error {
+func (s *Server) closeLink(ctx context.Context) error {
 	if s.faces.link.Server == nil {
 		return nil
 	}
 	if s.link != nil {
 		s.link.Stop() // long polls
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	return s.faces.link.Shutdown(ctx)
 }
