@@ -32,12 +32,12 @@ func main() {
 }
 
 func run(ctx context.Context, slice time.Duration, rounds int) error {
-	b, err := prepare(ctx)
+	b, err := prepare()
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	fmt.Printf("Machine: %s\n\n", machine())
+	fmt.Printf("Machine: %s\n\n", machine(ctx))
 	if err := b.startTargets(ctx); err != nil {
 		return err
 	}

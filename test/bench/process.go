@@ -77,8 +77,9 @@ func childOf(pid int) int {
 	return 0
 }
 
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -126,7 +127,7 @@ func runProxy(ctx context.Context, listen, to string) error {
 	return server.ListenAndServe()
 }
 
-func machine() string {
-	node, _ := exec.Command("node", "--version").Output()
+func machine(ctx context.Context) string {
+	node, _ := exec.CommandContext(ctx, "node", "--version").Output()
 	return fmt.Sprintf("%d cores, %s, %s/%s, Node %s", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, strings.TrimSpace(string(node)))
 }

@@ -41,7 +41,7 @@ type bench struct {
 	where                   struct{ AppHTTP, Link string }
 }
 
-func prepare(context.Context) (*bench, error) {
+func prepare() (*bench, error) {
 	dir, err := os.MkdirTemp("", "nightshift-bench-")
 	if err != nil {
 		return nil, err
@@ -57,14 +57,19 @@ func (b *bench) close() {
 	_ = os.RemoveAll(b.dir)
 }
 
-func (b *bench) run(name string, args ...string) (*exec.Cmd, error) {
-	c := exec.Command(name, args...)
+func (b *bench) run(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
+	c := command(ctx, name, args...)
 	c.Stderr = os.Stderr
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
 	b.started = append(b.started, c)
 	return c, nil
+}
+
+// command makes a process that ends by close alone, not with ctx, so that the manager can stop its instances.
+func command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return exec.CommandContext(context.WithoutCancel(ctx), name, args...)
 }
 
 const bareNode = `require('http').createServer((q, s) => { s.setHeader('content-type', 'text/plain'); s.end('Hello, world!'); }).listen(Number(process.argv[1]), '127.0.0.1')`
@@ -102,12 +107,12 @@ func (b *bench) baselines(ctx context.Context) error {
 		name, path, answer string
 		start              func(address string) (*exec.Cmd, error)
 	}{
-		{"bare Node", "/", "Hello, world!", func(a string) (*exec.Cmd, error) { return b.run("node", "-e", bareNode, port(a)) }},
+		{"bare Node", "/", "Hello, world!", func(a string) (*exec.Cmd, error) { return b.run(ctx, "node", "-e", bareNode, port(a)) }},
 		{"bare handler", "/api/greet/world", "Hello, world", func(a string) (*exec.Cmd, error) {
-			return b.run("env", "FUNCTIONS_CUSTOMHANDLER_PORT="+port(a), handler)
+			return b.run(ctx, "env", "FUNCTIONS_CUSTOMHANDLER_PORT="+port(a), handler)
 		}},
 	} {
-		address, err := freeAddress()
+		address, err := freeAddress(ctx)
 		if err != nil {
 			return err
 		}
@@ -127,7 +132,7 @@ func (b *bench) baselines(ctx context.Context) error {
 }
 
 func (b *bench) proxyBefore(ctx context.Context, name, to, path, answer string) error {
-	address, err := freeAddress()
+	address, err := freeAddress(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,7 +140,7 @@ func (b *bench) proxyBefore(ctx context.Context, name, to, path, answer string) 
 	if err != nil {
 		return err
 	}
-	proxy, err := b.run(self, "-proxy", to, "-listen", address)
+	proxy, err := b.run(ctx, self, "-proxy", to, "-listen", address)
 	if err != nil {
 		return err
 	}
@@ -153,7 +158,7 @@ func port(address string) string { return address[strings.LastIndexByte(address,
 func (b *bench) nightshift(ctx context.Context) error {
 	began := time.Now()
 	log := filepath.Join(b.dir, "first.txt")
-	if err := b.startManager(log, "--samples", "bin/samples"); err != nil {
+	if err := b.startManager(ctx, log, "--samples", "bin/samples"); err != nil {
 		return err
 	}
 	if err := b.addresses(ctx); err != nil {
@@ -171,7 +176,7 @@ func (b *bench) nightshift(ctx context.Context) error {
 		return err
 	}
 	began = time.Now()
-	if err := b.startManager(filepath.Join(b.dir, "second.txt")); err != nil {
+	if err := b.startManager(ctx, filepath.Join(b.dir, "second.txt")); err != nil {
 		return err
 	}
 	if err := b.addresses(ctx); err != nil {
@@ -191,14 +196,14 @@ func (b *bench) answering(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) startManager(log string, extra ...string) error {
+func (b *bench) startManager(ctx context.Context, log string, extra ...string) error {
 	out, err := os.Create(log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = out.Close() }()
 	free := "127.0.0.1:0"
-	b.manager = exec.Command("bin/manager", append([]string{"serve", "--data", filepath.Join(b.dir, "data"), "--http-addr", free,
+	b.manager = command(ctx, "bin/manager", append([]string{"serve", "--data", filepath.Join(b.dir, "data"), "--http-addr", free,
 		"--https-addr", free, "--app-http-addr", free, "--app-https-addr", free, "--link-addr", free}, extra...)...)
 	b.manager.Stdout, b.manager.Stderr = out, os.Stderr
 	if err := b.manager.Start(); err != nil {

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -68,7 +67,11 @@ func variable(t *testing.T, pid int, name string) string {
 func kill(t *testing.T, pids ...int) {
 	t.Helper()
 	for _, pid := range pids {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		p, err := os.FindProcess(pid)
+		if err != nil {
+			t.Fatalf("find %d: %v", pid, err)
+		}
+		if err := p.Kill(); err != nil {
 			t.Fatalf("kill %d: %v", pid, err)
 		}
 	}
