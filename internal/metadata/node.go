@@ -146,7 +146,7 @@ func (r *reader) walk(keep string, visit func(file string, d fs.DirEntry) bool) 
 		name := path.Base(file)
 		switch {
 		case err != nil, file == ".":
-			return nil // what cannot be listed is not there for the app either
+			return nil //nolint:nilerr // what cannot be listed is not there for the app either
 		case d.IsDir() && name != keep && (name == "node_modules" || strings.HasPrefix(name, ".")):
 			return fs.SkipDir
 		case d.IsDir() || visit(file, d):
