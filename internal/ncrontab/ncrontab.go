@@ -3,6 +3,7 @@ package ncrontab
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/cronexpr"
@@ -22,6 +23,8 @@ type Schedule struct {
 	weekdays *cronexpr.Expression // everything with day of month left open; nil unless both days are restricted
 	hourly   bool                 // any hour will do: the hour that clocks repeat counts twice
 	text     string
+
+	mu sync.Mutex // the library's expressions keep what they computed last
 }
 
 // Parse reads a schedule. Times are those of location. The error is Invalid, repeats the text and says what is wrong.
@@ -141,6 +144,8 @@ func repeated(t time.Time) bool {
 
 // match returns the first time after a moment that fits every field.
 func (s *Schedule) match(after time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	t := next(s.dates, after)
 	if s.weekdays == nil {
 		return t

@@ -2,6 +2,7 @@ package ncrontab_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -135,6 +136,19 @@ func TestResolve(t *testing.T) {
 	if _, err := ncrontab.Resolve("%Nothing%", settings); err == nil || !strings.Contains(err.Error(), "Nothing") {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	s, err := ncrontab.Parse("0 0 0 13 * 5", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for i := range 4 {
+		group.Go(func() { s.Next(time.Unix(int64(i)*1e8, 0)) })
+	}
+	group.Wait()
 }
 
 func TestFrequent(t *testing.T) {
