@@ -64,7 +64,7 @@ func New(cfg Config) (*Client, error) {
 }
 
 func trust(file string) (*tls.Config, error) {
-	pem, err := os.ReadFile(file) //nolint:gosec // the path comes from the instance's own environment
+	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, azfunc.Errorf(azfunc.Invalid, "read the manager's CA certificate: %w", err)
 	}
@@ -99,9 +99,6 @@ func (c *Client) App(ctx context.Context, etag string, wait time.Duration) (*hos
 	if res.StatusCode == http.StatusNotModified {
 		return nil, etag, nil
 	}
-	if err := check(res); err != nil {
-		return nil, "", err
-	}
 	var app hostapi.App
 	if err := decode(res, &app); err != nil {
 		return nil, "", err
@@ -122,9 +119,6 @@ func (c *Client) Package(ctx context.Context, sha256 string, w io.Writer) error 
 		return err
 	}
 	defer closeBody(res)
-	if err := check(res); err != nil {
-		return err
-	}
 	if _, err := io.Copy(w, res.Body); err != nil {
 		return azfunc.Errorf(azfunc.Unavailable, "download package %s: %w", sha256, err)
 	}
@@ -165,9 +159,6 @@ func (c *Client) Schedule(ctx context.Context, function string) (hostapi.Schedul
 		return s, err
 	}
 	defer closeBody(res)
-	if err := check(res); err != nil {
-		return s, err
-	}
 	return s, decode(res, &s)
 }
 
@@ -214,8 +205,8 @@ func (c *Client) send(ctx context.Context, method, path string, body any) error 
 	if err != nil {
 		return err
 	}
-	defer closeBody(res)
-	return check(res)
+	closeBody(res)
+	return nil
 }
 
 func (c *Client) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
@@ -236,17 +227,21 @@ func (c *Client) request(ctx context.Context, method, path string, body []byte) 
 	return req, nil
 }
 
+// do makes a call. An answer that is neither 2xx nor 304 is an error with the manager's code; the caller closes others.
 func (c *Client) do(req *http.Request) (*http.Response, error) {
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, azfunc.Errorf(azfunc.Unavailable, "the manager cannot be reached: %w", err)
 	}
+	if err := check(res); err != nil {
+		closeBody(res)
+		return nil, err
+	}
 	return res, nil
 }
 
-// check turns an answer that is not 2xx into an error with the manager's code.
 func check(res *http.Response) error {
-	if res.StatusCode/100 == 2 {
+	if res.StatusCode/100 == 2 || res.StatusCode == http.StatusNotModified {
 		return nil
 	}
 	raw, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
