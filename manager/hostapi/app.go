@@ -42,7 +42,7 @@ func (s *Service) getApp(w http.ResponseWriter, r *http.Request) {
 
 // changed returns the document as soon as it differs from the known one, or as it is when wait is over.
 func (s *Service) changed(ctx context.Context, c caller, known string, wait time.Duration) (answer, error) {
-	until, cancel := s.untilStop(ctx, wait)
+	until, cancel := s.waits.Until(ctx, wait)
 	defer cancel()
 	topic := store.AppTopic(c.app.ID)
 	for {

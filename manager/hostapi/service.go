@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 
 	link "github.com/nightshift-functions/nightshift/internal/hostapi"
+	"github.com/nightshift-functions/nightshift/internal/httpserver"
 )
 
 // Instance is whose token a call brought.
@@ -49,8 +49,7 @@ type Service struct {
 	log      zerolog.Logger
 	docs     documents
 	routes   http.Handler
-	stopped  chan struct{}
-	stop     sync.Once
+	waits    *httpserver.Waits
 }
 
 // New makes a Service; every function of cfg but Now is needed.
@@ -65,7 +64,7 @@ func New(cfg Config, st Store, verifier IdentityVerifier, log zerolog.Logger) (*
 		cfg.MaxWait = maxWait
 	}
 	s := &Service{
-		cfg: cfg, store: st, verifier: verifier, stopped: make(chan struct{}),
+		cfg: cfg, store: st, verifier: verifier, waits: httpserver.NewWaits(),
 		log: log.With().Str("component", "hostapi").Logger(),
 	}
 	s.routes = s.router()
@@ -76,20 +75,7 @@ func New(cfg Config, st Store, verifier IdentityVerifier, log zerolog.Logger) (*
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.routes.ServeHTTP(w, r) }
 
 // Stop ends all long polls at once, with what there is; call it before the listener shuts down, which waits for them.
-func (s *Service) Stop() { s.stop.Do(func() { close(s.stopped) }) }
-
-// untilStop returns a context that also ends with Stop. The caller calls cancel.
-func (s *Service) untilStop(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	go func() {
-		select {
-		case <-s.stopped:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
-}
+func (s *Service) Stop() { s.waits.Stop() }
 
 func (s *Service) router() http.Handler {
 	r := chi.NewRouter()

@@ -121,7 +121,7 @@ func (s *Service) keep(ctx context.Context, d store.Deployment, up *upload) erro
 // await watches an accepted deployment until it has ended or the time for a synchronous answer is over, and returns
 // how it stands then.
 func (s *Service) await(ctx context.Context, app store.App, id string) (store.Deployment, error) {
-	wait, cancel := s.untilStop(ctx, s.cfg.RolloutWait)
+	wait, cancel := s.waits.Until(ctx, s.cfg.RolloutWait)
 	defer cancel()
 	topic := store.AppTopic(app.ID)
 	for {

@@ -1,18 +1,17 @@
 package publish
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/nightshift-functions/nightshift/internal/archive"
+	"github.com/nightshift-functions/nightshift/internal/httpserver"
 	"github.com/nightshift-functions/nightshift/internal/metadata"
 	"github.com/nightshift-functions/nightshift/internal/store"
 )
@@ -75,9 +74,7 @@ type Service struct {
 	routes http.Handler
 	cross  *http.CrossOriginProtection
 	lost   orphans
-
-	stopped chan struct{}
-	stop    sync.Once
+	waits  *httpserver.Waits
 }
 
 // New makes a Service and its incoming folder.
@@ -89,7 +86,7 @@ func New(cfg Config, st Store, guard Guard, log zerolog.Logger) (*Service, error
 		return nil, fmt.Errorf("make the folder for incoming packages: %w", err)
 	}
 	s := &Service{
-		cfg: cfg.withDefaults(), store: st, guard: guard, cross: http.NewCrossOriginProtection(), stopped: make(chan struct{}),
+		cfg: cfg.withDefaults(), store: st, guard: guard, cross: http.NewCrossOriginProtection(), waits: httpserver.NewWaits(),
 		log: log.With().Str("component", "publish").Logger(),
 	}
 	s.routes = s.router()
@@ -98,17 +95,4 @@ func New(cfg Config, st Store, guard Guard, log zerolog.Logger) (*Service, error
 
 // Stop lets synchronous publishes that wait for a rollout answer at once with how they stand; call it before the
 // listener shuts down. What was accepted goes on by itself.
-func (s *Service) Stop() { s.stop.Do(func() { close(s.stopped) }) }
-
-// untilStop returns a context that also ends with Stop. The caller calls cancel.
-func (s *Service) untilStop(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	go func() {
-		select {
-		case <-s.stopped:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
-}
+func (s *Service) Stop() { s.waits.Stop() }
