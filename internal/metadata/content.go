@@ -73,7 +73,7 @@ func (r *reader) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close() // read only
 	if info, err := f.Stat(); err != nil || info.IsDir() {
 		return nil, err
 	}
@@ -88,6 +88,15 @@ func (r *reader) read(name string) ([]byte, error) {
 		raw = []byte{}
 	}
 	return raw, nil
+}
+
+// object returns a file of configuration that holds a JSON object; nil without an error when there is none.
+func (r *reader) object(name string) (azfunc.Properties, error) {
+	raw, err := r.read(name)
+	if raw == nil || err != nil {
+		return nil, err
+	}
+	return azfunc.ParseObject(name, raw)
 }
 
 func (r *reader) isFile(name string) bool {

@@ -21,12 +21,8 @@ type workerConfig struct {
 
 func (r *reader) readWorkerConfig() error {
 	const name = "worker.config.json"
-	raw, err := r.read(name)
-	if raw == nil || err != nil {
-		return err
-	}
-	props, err := azfunc.ParseObject(name, raw)
-	if err != nil {
+	props, err := r.object(name)
+	if props == nil || err != nil {
 		return err
 	}
 	d, err := props.Section("description")

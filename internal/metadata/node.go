@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/nightshift-functions/nightshift/internal/azfunc"
 )
 
 // packageJSON is what matters of an app's package.json.
@@ -23,12 +21,8 @@ type packageJSON struct {
 // refused, because the author can still repair it.
 func (r *reader) readProject() error {
 	const name = "package.json"
-	raw, err := r.read(name)
-	if raw == nil || err != nil {
-		return err
-	}
-	props, err := azfunc.ParseObject(name, raw)
-	if err != nil {
+	props, err := r.object(name)
+	if props == nil || err != nil {
 		return err
 	}
 	if main, ok := props.Get("main"); ok {
@@ -210,20 +204,14 @@ func (r *reader) checkModules() error {
 			missing[name] = true
 		}
 	}
-	if len(missing) == 0 {
-		return nil
+	used := r.uses(nodeImport, missing, moduleName, ".js", ".mjs", ".cjs")
+	if len(used) > 0 {
+		return invalid("modules are missing from the package: %s; run npm ci --omit=dev and zip node_modules too, or bundle the app", some(used, ", "))
 	}
-	used := r.uses(nodeImport, func(specifier string) string {
-		if name := moduleName(specifier); missing[name] {
-			return name
-		}
-		return ""
-	}, ".js", ".mjs", ".cjs")
-	if len(used) == 0 {
+	if len(missing) > 0 {
 		r.warn("package.json depends on %s, which the package does not hold; that is right only if the app is bundled", some(slices.Sorted(maps.Keys(missing)), ", "))
-		return nil
 	}
-	return invalid("modules are missing from the package: %s; run npm ci --omit=dev and zip node_modules too, or bundle the app", some(used, ", "))
+	return nil
 }
 
 // isBuiltIn reports modules that need no folder: what the platform brings and what is part of Node itself.

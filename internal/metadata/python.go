@@ -72,20 +72,14 @@ func (r *reader) checkRequirements() error {
 			missing[name] = true
 		}
 	}
-	if len(missing) == 0 {
-		return nil
+	used := r.uses(pythonImport, missing, normal, ".py")
+	if len(used) > 0 {
+		return invalid("Python packages are missing: %s; run pip install -r requirements.txt --target %s in the app's folder and zip that folder too", some(used, ", "), sitePackages)
 	}
-	used := r.uses(pythonImport, func(module string) string {
-		if name := normal(module); missing[name] {
-			return name
-		}
-		return ""
-	}, ".py")
-	if len(used) == 0 {
+	if len(missing) > 0 {
 		r.warn("requirements.txt asks for %s, which the package does not hold; if the node does not bring it, run pip install -r requirements.txt --target %s before you zip", some(slices.Sorted(maps.Keys(missing)), ", "), sitePackages)
-		return nil
 	}
-	return invalid("Python packages are missing: %s; run pip install -r requirements.txt --target %s in the app's folder and zip that folder too", some(used, ", "), sitePackages)
+	return nil
 }
 
 // installedPackages lists the distributions in the app's site-packages by their normalised names.
@@ -130,9 +124,12 @@ const (
 	maxCode     = 32 << 20
 )
 
-// uses searches the app's own code, without node_modules, for the first group of pattern. What wanted makes of it is
-// told once, with the file; "" leaves it out.
-func (r *reader) uses(pattern *regexp.Regexp, wanted func(string) string, endings ...string) []string {
+// uses tells which of the missing packages the app's own code, without node_modules, asks for: each once, with a file.
+// The first group of imports is what the code writes, of which packageOf makes the name of the package.
+func (r *reader) uses(imports *regexp.Regexp, missing map[string]bool, packageOf func(string) string, endings ...string) []string {
+	if len(missing) == 0 {
+		return nil
+	}
 	seen := map[string]bool{}
 	var found []string
 	budget := int64(maxCode)
@@ -144,8 +141,8 @@ func (r *reader) uses(pattern *regexp.Regexp, wanted func(string) string, ending
 		if budget -= info.Size(); budget < 0 {
 			return false
 		}
-		for _, m := range pattern.FindAllStringSubmatch(r.code(file), -1) {
-			if name := wanted(m[1]); name != "" && !seen[name] {
+		for _, m := range imports.FindAllStringSubmatch(r.code(file), -1) {
+			if name := packageOf(m[1]); missing[name] && !seen[name] {
 				seen[name] = true
 				found = append(found, fmt.Sprintf("%s (needed by %s)", name, file))
 			}
@@ -162,7 +159,7 @@ func (r *reader) code(file string) string {
 	if err != nil {
 		return ""
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close() // read only
 	raw, err := io.ReadAll(io.LimitReader(f, maxCodeFile))
 	if err != nil {
 		return ""
