@@ -107,7 +107,7 @@ func checkField(i int, f string) error {
 
 // parse hands the fields to the library with a seventh, the year: with six it would take the first for the minute.
 func parse(fields []string) (*cronexpr.Expression, error) {
-	return cronexpr.Parse(strings.Join(fields, " ") + " *") //nolint:wrapcheck // the caller adds the text
+	return cronexpr.Parse(strings.Join(fields, " ") + " *") // the caller adds the text
 }
 
 func invalid(text, format string, args ...any) error {

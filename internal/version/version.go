@@ -1,4 +1,3 @@
-// Package version tells which build this is.
 package version
 
 // version is set by the linker (Makefile, LDFLAGS), which can only set a package variable.

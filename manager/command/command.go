@@ -74,7 +74,7 @@ func fromEnvironment(env map[string]string) kong.ResolverFunc {
 		if v, ok := env["NIGHTSHIFT_"+strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))]; ok && v != "" {
 			return v, nil
 		}
-		return nil, nil //nolint:nilnil // kong's way of saying that the flag is not set here
+		return nil, nil // kong's way of saying that the flag is not set here
 	}
 }
 

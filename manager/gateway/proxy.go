@@ -185,7 +185,7 @@ func (x *exchange) try(out *http.Request, e *endpoint) (*http.Response, error) {
 	if err != nil {
 		e.outstanding.Add(-1)
 		x.endpoint = nil
-		return nil, err //nolint:wrapcheck // judged by the caller, never shown
+		return nil, err // judged by the caller, never shown
 	}
 	e.connected()
 	return resp, nil

@@ -31,7 +31,7 @@ func (l *launcher) launch(p *process, _ int) error {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_SUSPENDED | windows.CREATE_NEW_PROCESS_GROUP}
 	if err := p.cmd.Start(); err != nil {
 		p.tree.close()
-		return err //nolint:wrapcheck // the caller names the program
+		return err // the caller names the program
 	}
 	if err := admit(job, p.cmd.Process.Pid); err != nil {
 		_ = p.cmd.Process.Kill() // it is suspended and has done nothing

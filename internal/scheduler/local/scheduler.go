@@ -115,7 +115,7 @@ func (s *Scheduler) Watch(ctx context.Context, after uint64) (scheduler.Snapshot
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return scheduler.Snapshot{}, ctx.Err() //nolint:wrapcheck // the caller's own context
+			return scheduler.Snapshot{}, ctx.Err() // the caller's own context
 		}
 	}
 }

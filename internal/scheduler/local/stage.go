@@ -61,7 +61,7 @@ func stageTree(ctx context.Context, from, to string) error {
 		}
 		name, err := filepath.Rel(from, path)
 		if err != nil {
-			return err //nolint:wrapcheck // wrapped below
+			return err // wrapped below
 		}
 		wanted[name] = true
 		return stageEntry(from, name, filepath.Join(to, name), entry)
@@ -179,7 +179,7 @@ func removeUnwanted(root string, wanted map[string]bool) error {
 		}
 		name, err := filepath.Rel(root, path)
 		if err != nil || wanted[name] {
-			return err //nolint:wrapcheck // wrapped below
+			return err // wrapped below
 		}
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("remove %q: %w", path, err)
