@@ -104,3 +104,19 @@ func TestFunctionsAreListed(t *testing.T) {
 		}
 	}
 }
+
+// TestSampleWithoutItsRuntimeIsSkippedLoudly: the others run.
+func TestSampleWithoutItsRuntimeIsSkippedLoudly(t *testing.T) {
+	t.Parallel()
+	m := startWith(t, t.TempDir(), []string{"PATH=" + t.TempDir(), "HOME=" + t.TempDir()}, "--samples", samples(t))
+	eventually(t, "the samples are published", time.Minute, func() error { return printed(m, "Try:") })
+	for _, want := range []string{"SKIPPED node-hello", "install Node.js 20 or newer"} {
+		if err := printed(m, want); err != nil {
+			t.Errorf("the output does not say %q:\n%s", want, m.output)
+		}
+	}
+	m.wantAnswer("go-handler", "/api/greet/Ada", http.StatusOK, "Hello, Ada, from Go!")
+	if lines := strings.Join(curlLines(m), "\n"); strings.Contains(lines, "node-hello") {
+		t.Errorf("calls of the skipped sample are printed:\n%s", lines)
+	}
+}
