@@ -50,12 +50,12 @@ func Start(t testing.TB) *Manager {
 	mux.HandleFunc("GET "+hostapi.PathPackage, m.getPackage)
 	mux.HandleFunc("PUT "+hostapi.PathInstance, keep(m, &m.reports))
 	mux.HandleFunc("PUT "+hostapi.PathTriggers, keep(m, &m.triggers))
-	mux.HandleFunc("POST "+hostapi.PathInvocations, m.postInvocations)
-	mux.HandleFunc("POST "+hostapi.PathLogs, m.postLogs)
+	mux.HandleFunc("POST "+hostapi.PathInvocations, taking(m, m.postInvocations))
+	mux.HandleFunc("POST "+hostapi.PathLogs, taking(m, m.postLogs))
 	mux.HandleFunc("GET "+hostapi.PathSchedule, m.getSchedule)
-	mux.HandleFunc("POST "+hostapi.PathOccurrences, m.claim)
-	mux.HandleFunc("POST "+hostapi.PathLease, m.takeLease)
-	mux.HandleFunc("PUT "+hostapi.PathLease, m.takeLease)
+	mux.HandleFunc("POST "+hostapi.PathOccurrences, taking(m, m.claim))
+	mux.HandleFunc("POST "+hostapi.PathLease, taking(m, m.takeLease))
+	mux.HandleFunc("PUT "+hostapi.PathLease, taking(m, m.takeLease))
 	mux.HandleFunc("DELETE "+hostapi.PathLease, m.releaseLease)
 	m.server = httptest.NewServer(m.guard(mux))
 	m.URL = m.server.URL
@@ -235,42 +235,35 @@ func (m *Manager) getPackage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(zip)
 }
 
-// keep stores a call's body in a list of the manager.
-func keep[T any](m *Manager, list *[]T) http.HandlerFunc {
+// taking makes a handler that reads a call's body and hands it to f under the lock.
+func taking[T any](m *Manager, f func(w http.ResponseWriter, r *http.Request, body T)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var v T
-		if json.NewDecoder(r.Body).Decode(&v) != nil {
+		var body T
+		if json.NewDecoder(r.Body).Decode(&body) != nil {
 			problem(w, http.StatusBadRequest, azfunc.Invalid, "no JSON")
 			return
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		*list = append(*list, v)
-		m.notify()
-		w.WriteHeader(http.StatusNoContent)
+		f(w, r, body)
 	}
 }
 
-func (m *Manager) postInvocations(w http.ResponseWriter, r *http.Request) {
-	var b hostapi.InvocationBatch
-	if json.NewDecoder(r.Body).Decode(&b) != nil {
-		problem(w, http.StatusBadRequest, azfunc.Invalid, "no JSON")
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// keep stores a call's body in a list of the manager.
+func keep[T any](m *Manager, list *[]T) http.HandlerFunc {
+	return taking(m, func(w http.ResponseWriter, _ *http.Request, body T) {
+		*list = append(*list, body)
+		m.notify()
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+func (m *Manager) postInvocations(_ http.ResponseWriter, _ *http.Request, b hostapi.InvocationBatch) {
 	m.invocations = append(m.invocations, b.Invocations...)
 	m.notify()
 }
 
-func (m *Manager) postLogs(w http.ResponseWriter, r *http.Request) {
-	var b hostapi.LogBatch
-	if json.NewDecoder(r.Body).Decode(&b) != nil {
-		problem(w, http.StatusBadRequest, azfunc.Invalid, "no JSON")
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (m *Manager) postLogs(_ http.ResponseWriter, _ *http.Request, b hostapi.LogBatch) {
 	m.logs = append(m.logs, b.Lines...)
 	m.notify()
 }
@@ -294,15 +287,8 @@ func (m *Manager) SetLast(function string, due time.Time) {
 	m.claims[function] = map[time.Time]hostapi.Occurrence{due.UTC(): {Due: due, InstanceID: "earlier"}}
 }
 
-func (m *Manager) claim(w http.ResponseWriter, r *http.Request) {
-	var o hostapi.Occurrence
-	if json.NewDecoder(r.Body).Decode(&o) != nil {
-		problem(w, http.StatusBadRequest, azfunc.Invalid, "no JSON")
-		return
-	}
+func (m *Manager) claim(w http.ResponseWriter, r *http.Request, o hostapi.Occurrence) {
 	fn := r.PathValue("function")
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.claims[fn] == nil {
 		m.claims[fn] = map[time.Time]hostapi.Occurrence{}
 	}
@@ -315,14 +301,7 @@ func (m *Manager) claim(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusCreated)
 }
 
-func (m *Manager) takeLease(w http.ResponseWriter, r *http.Request) {
-	var l hostapi.LeaseRequest
-	if json.NewDecoder(r.Body).Decode(&l) != nil {
-		problem(w, http.StatusBadRequest, azfunc.Invalid, "no JSON")
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (m *Manager) takeLease(w http.ResponseWriter, r *http.Request, l hostapi.LeaseRequest) {
 	holder := m.leases[r.PathValue("name")]
 	if (holder != "" && holder != l.Owner) || (holder == "" && r.Method == http.MethodPut) {
 		problem(w, http.StatusConflict, azfunc.Conflict, "held by "+holder)
