@@ -218,16 +218,45 @@ func (p *Pool) Invoke(ctx context.Context, f *Function, req *rpcpb.InvocationReq
 			return nil, err
 		}
 		r, err := c.Invoke(ctx, f, req, abandoned)
-		if errors.Is(err, errNotSent) {
-			p.remove(c) // it is dying; nothing has been asked of it yet, so another may do it
-			continue
+		if !errors.Is(err, errNotSent) {
+			p.afterwards(ctx, c, f, err)
+			return r, err
 		}
-		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			// Azure's host ends the process that runs an invocation past its functionTimeout: the code may never return.
-			p.remove(c)
-			c.Kill("function " + f.Name + " ran longer than functionTimeout")
-		}
-		return r, err
+		p.remove(c) // it is dying; nothing has been asked of it yet, so another may do it
+	}
+}
+
+// InvokeWith is Invoke with something to do beside it: exchange gets the address of the language worker's own HTTP
+// server, and its answer (nil when there is none) as soon as it has come. It returns when both have ended. exchange
+// runs in the caller's goroutine, so that it may panic as an HTTP handler does.
+func (p *Pool) InvokeWith(ctx context.Context, f *Function, req *rpcpb.InvocationRequest, abandoned <-chan struct{},
+	exchange func(uri string, answered <-chan *rpcpb.InvocationResponse),
+) (*rpcpb.InvocationResponse, error) {
+	c, err := p.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var r *rpcpb.InvocationResponse
+	answered := make(chan *rpcpb.InvocationResponse, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r, err = c.Invoke(ctx, f, req, abandoned)
+		answered <- r
+	}()
+	defer func() { <-ended }()
+	exchange(c.Capabilities.HTTPURI, answered)
+	<-ended
+	p.afterwards(ctx, c, f, err)
+	return r, err
+}
+
+// afterwards ends a language worker whose function ran into the functionTimeout, as Azure's host does: the code may
+// never return.
+func (p *Pool) afterwards(ctx context.Context, c *Channel, f *Function, err error) {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		p.remove(c)
+		c.Kill("function " + f.Name + " ran longer than functionTimeout")
 	}
 }
 

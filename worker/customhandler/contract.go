@@ -21,10 +21,10 @@ import (
 // maxAnswer bounds an answer of the default contract, which is held in memory.
 const maxAnswer = 100 << 20
 
-// The headers of the contract.
+// The headers of the contract, in the spelling of net/http.
 const (
-	headerInvocationID = "X-Azure-Functions-InvocationId"
-	headerHostVersion  = "X-Azure-Functions-HostVersion"
+	headerInvocationID = "X-Azure-Functions-Invocationid"
+	headerHostVersion  = "X-Azure-Functions-Hostversion"
 )
 
 // request is the body of a call by the default contract.

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -19,6 +18,7 @@ import (
 	"github.com/nightshift-functions/nightshift/internal/azfunc"
 	"github.com/nightshift-functions/nightshift/internal/hostapi"
 	"github.com/nightshift-functions/nightshift/worker/channel"
+	"github.com/nightshift-functions/nightshift/worker/forward"
 	"github.com/nightshift-functions/nightshift/worker/process"
 )
 
@@ -42,7 +42,7 @@ type Options struct {
 type Handler struct {
 	o      Options
 	client *http.Client
-	proxy  *httputil.ReverseProxy
+	proxy  *forward.Proxy
 	failed chan error
 	stop   context.CancelFunc
 	group  sync.WaitGroup
@@ -64,11 +64,11 @@ type instance struct {
 
 // New makes a Handler; nothing runs yet.
 func New(o Options) *Handler {
-	h := &Handler{o: o, failed: make(chan error, 1), changed: make(chan struct{}), stop: func() {}}
-	transport := newTransport()
-	h.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	h.proxy = h.newProxy(transport)
-	return h
+	proxy := forward.New(false)
+	return &Handler{
+		o: o, failed: make(chan error, 1), changed: make(chan struct{}), stop: func() {}, proxy: proxy,
+		client: &http.Client{Transport: proxy.Transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
 }
 
 // Start starts the program and waits until it answers. The error is a *process.Failure.
@@ -208,7 +208,7 @@ func (h *Handler) Restart() {
 func (h *Handler) Stop() {
 	h.stop()
 	h.group.Wait()
-	h.client.CloseIdleConnections()
+	h.proxy.Close()
 }
 
 // launch starts the program and waits for its first answer.

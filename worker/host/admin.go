@@ -37,6 +37,8 @@ func (h *Host) serveAdmin(w http.ResponseWriter, r *http.Request, app *loaded) {
 		h.serveStatus(w)
 	case app == nil:
 		unavailable(w, "Function host is not running.")
+	case path == "/admin/host/drain/status" && r.Method == http.MethodGet:
+		h.serveDrainStatus(w, app)
 	case path == "/admin/host/synctriggers" && r.Method == http.MethodPost:
 		h.serveSync(w, r, app)
 	case path == "/admin/functions" && r.Method == http.MethodGet:
@@ -72,6 +74,27 @@ func (h *Host) serveStatus(w http.ResponseWriter) {
 		s.Errors = []string{h.failure.Message}
 	}
 	h.mu.Unlock()
+	writeJSON(w, http.StatusOK, s)
+}
+
+// drainStatus is GET /admin/host/drain/status.
+type drainStatus struct {
+	State       string `json:"state"`
+	Invocations int    `json:"outstandingInvocations"`
+	Retries     int    `json:"outstandingRetries"`
+}
+
+func (h *Host) serveDrainStatus(w http.ResponseWriter, app *loaded) {
+	s := drainStatus{State: "Disabled", Invocations: app.dispatcher.InFlight()}
+	h.mu.Lock()
+	draining := h.state.Instance() == hostapi.StateDraining
+	h.mu.Unlock()
+	switch {
+	case draining && s.Invocations > 0:
+		s.State = "InProgress"
+	case draining:
+		s.State = "Completed"
+	}
 	writeJSON(w, http.StatusOK, s)
 }
 

@@ -37,7 +37,8 @@ type loaded struct {
 	functions  []*channel.Function
 	router     *trigger.Router[*httpFunction]
 	engine     engine
-	forwarder  *customhandler.Handler // nil unless the app is a custom handler
+	forwarder  *customhandler.Handler  // nil unless the app is a custom handler
+	streamer   *invoke.LanguageWorkers // nil when it is
 	dispatcher *invoke.Dispatcher
 	runtime    string
 	maxBody    int64

@@ -1,11 +1,16 @@
 package host_test
 
 import (
+	"bufio"
+	"context"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nightshift-functions/nightshift/internal/hostapi"
 )
@@ -92,4 +97,66 @@ func TestNode(t *testing.T) {
 		t.Error(err)
 	}
 	i.AwaitState(t, hostapi.StateStopped, patient)
+}
+
+const streamCode = `
+const { app } = require('@azure/functions');
+const { Readable } = require('node:stream');
+app.setup({ enableHttpStream: true });
+app.http('pipe', { methods: ['POST'], authLevel: 'anonymous', route: 'pipe/{id}', handler: async (req, ctx) => {
+  ctx.log('piping');
+  async function* twice() { yield req.params.id + ' ' + req.headers.get('x-in') + '\n'; for await (const c of req.body) yield Buffer.from(c).toString().toUpperCase(); }
+  return { status: 202, body: Readable.from(twice()), headers: { 'x-out': 'y' } };
+}});
+app.http('locked', { authLevel: 'function', handler: async () => ({ body: 'in' }) });
+app.http('boom', { authLevel: 'anonymous', handler: async () => { throw new Error('kaboom'); } });
+`
+
+func TestNodeStreams(t *testing.T) {
+	t.Parallel()
+	i := launch(t, options{files: nodeApp(t, streamCode), languages: languages(t)})
+	i.up(hostapi.StateStandby)
+	token, err := i.signer.Token("hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	body, feed := io.Pipe()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.url+"/api/pipe/7", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set(hostapi.HeaderRequestToken, token)
+	req.Header.Set("X-In", "x")
+	go func() { _, _ = io.WriteString(feed, "first ") }()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	lines := bufio.NewReader(res.Body)
+	if line, err := lines.ReadString('\n'); err != nil || line != "7 x\n" || res.StatusCode != 202 || res.Header.Get("X-Out") != "y" {
+		t.Fatalf("%q %v %v", line, err, res)
+	}
+	if res.Header.Get("X-Ms-Invocation-Id") != "" {
+		t.Error("the invocation id left the instance")
+	}
+	_, _ = io.WriteString(feed, "second") // while the answer is under way
+	_ = feed.Close()
+	if rest, err := io.ReadAll(lines); err != nil || string(rest) != "FIRST SECOND" {
+		t.Errorf("%q %v", rest, err)
+	}
+	if a := i.call("GET", "/api/boom", ""); a.status != 500 {
+		t.Errorf("boom: %+v", a)
+	}
+	if a := i.call("GET", "/api/locked", ""); a.status != 401 {
+		t.Errorf("locked: %+v", a)
+	}
+	if a := i.call("GET", "/api/locked?code=the-host-key", ""); a.status != 200 || a.body != "in" {
+		t.Errorf("unlocked: %+v", a)
+	}
+	i.Await(t, "records and logs", patient, func(s seen) bool {
+		return len(s.Invocations) == 3 && hasLog(s, "piping") && hasLog(s, "kaboom")
+	})
 }

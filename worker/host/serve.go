@@ -90,8 +90,8 @@ func (h *Host) serveFunction(w http.ResponseWriter, r *http.Request, app *loaded
 		w.WriteHeader(status)
 		return
 	}
-	if app.forwarder != nil && f.Problem == "" && app.forwarder.Forwards(f.Function) {
-		forward(w, r, app, f.Function)
+	if f.Problem == "" && app.forwards(f.Function) {
+		stream(w, r, app, f.Function, params)
 		return
 	}
 	h.invoke(w, r, app, f.Function, params)
@@ -184,16 +184,31 @@ func writeError(w http.ResponseWriter, err error) {
 	w.WriteHeader(status)
 }
 
-// forward streams the request to a custom handler.
-func forward(w http.ResponseWriter, r *http.Request, app *loaded, f *channel.Function) {
-	i := app.dispatcher.Begin(f, invoke.NewID())
-	i.TraceParent = r.Header.Get("Traceparent")
+// forwards reports whether a function's requests are streamed instead of read.
+func (app *loaded) forwards(f *channel.Function) bool {
+	if app.forwarder != nil {
+		return app.forwarder.Forwards(f)
+	}
+	return app.streamer != nil && app.streamer.Streams(f)
+}
+
+// stream streams the request to the program that runs the function, and its answer back.
+func stream(w http.ResponseWriter, r *http.Request, app *loaded, f *channel.Function, params map[string]string) {
+	call := &invoke.Call{
+		ID: invoke.NewID(), Function: f, TraceParent: traceParent(r), TraceState: r.Header.Get("Tracestate"), Abandoned: r.Context().Done(),
+	}
+	i := app.dispatcher.Begin(f, call.ID)
+	i.TraceParent = call.TraceParent
 	status, err := http.StatusInternalServerError, errors.New("the answer was cut off")
 	defer func() { i.End(status, err) }() // the proxy panics when an answer breaks off half-way
 	r.Body = http.MaxBytesReader(w, r.Body, app.maxBody)
-	_ = http.NewResponseController(w).EnableFullDuplex() // else an answer waits until the whole request has come
-	status, err = app.forwarder.Forward(w, r, i.ID())
-	if err != nil {
+	if app.forwarder != nil {
+		status, err = app.forwarder.Forward(w, r, call.ID)
+	} else {
+		call.HTTP = &binding.HTTP{Method: r.Method, URL: absoluteURL(r), Host: callersHost(r), Header: r.Header.Clone(), Query: r.URL.Query(), Params: params}
+		status, err = app.dispatcher.Stream(w, r, call, app.streamer)
+	}
+	if err != nil && status == 0 {
 		status = invoke.StatusOf(err)
 		writeError(w, err)
 	}

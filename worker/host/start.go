@@ -182,7 +182,7 @@ func (h *Host) startLanguageWorkers(ctx context.Context, run *loaded, report met
 		return err
 	}
 	workers.LanguageWorkers = invoke.NewLanguageWorkers(pool)
-	run.engine, run.runtime = workers, pool.Runtime()
+	run.engine, run.streamer, run.runtime = workers, workers.LanguageWorkers, pool.Runtime()
 	return nil
 }
 
@@ -249,5 +249,8 @@ type languageWorkers struct {
 // Stop ends the language workers, then the server they talk to.
 func (l *languageWorkers) Stop() {
 	l.Pool.Stop()
+	if l.LanguageWorkers != nil {
+		l.Close()
+	}
 	l.server.Stop()
 }

@@ -102,27 +102,36 @@ func (d *Dispatcher) Run(ctx context.Context, call *Call) error {
 	return err
 }
 
-// run bounds the call by the functionTimeout. It does not end with the caller: in Azure too a function runs on when
-// its caller has gone.
+// run bounds the call by the functionTimeout and judges the function's answer.
 func (d *Dispatcher) run(ctx context.Context, call *Call) (*rpcpb.InvocationResponse, error) {
-	ctx = context.WithoutCancel(ctx)
-	if d.o.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, d.o.Timeout,
-			&FunctionError{call.Function.Name, "it ran longer than functionTimeout, which is " + d.o.Timeout.String()})
-		defer cancel()
-	}
+	ctx, cancel := d.bounded(ctx, call)
+	defer cancel()
 	r, err := d.o.Runner.Run(ctx, call)
+	return r, verdict(ctx, call, r, err)
+}
+
+// bounded makes the context of a call. It does not end with the caller: in Azure too a function runs on when its
+// caller has gone.
+func (d *Dispatcher) bounded(ctx context.Context, call *Call) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	if d.o.Timeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, d.o.Timeout,
+		&FunctionError{call.Function.Name, "it ran longer than functionTimeout, which is " + d.o.Timeout.String()})
+}
+
+func verdict(ctx context.Context, call *Call, r *rpcpb.InvocationResponse, err error) error {
 	if err != nil {
 		if timeout, ok := errors.AsType[*FunctionError](context.Cause(ctx)); ok {
-			return nil, timeout
+			return timeout
 		}
-		return nil, err //nolint:wrapcheck // the runner's errors are for people already
+		return err
 	}
 	if r.GetResult().GetStatus() != rpcpb.StatusResult_SUCCESS {
-		return nil, &FunctionError{call.Function.Name, binding.Failure(r.GetResult())}
+		return &FunctionError{call.Function.Name, binding.Failure(r.GetResult())}
 	}
-	return r, nil
+	return nil
 }
 
 // httpOutput picks what the function gave to its http output; nil when it has none or gave nothing.

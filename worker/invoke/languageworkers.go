@@ -6,19 +6,22 @@ import (
 	"github.com/nightshift-functions/nightshift/internal/azfunc"
 	"github.com/nightshift-functions/nightshift/worker/binding"
 	"github.com/nightshift-functions/nightshift/worker/channel"
+	"github.com/nightshift-functions/nightshift/worker/forward"
 	"github.com/nightshift-functions/nightshift/worker/rpc/rpcpb"
 )
 
 // LanguageWorkers runs calls in an app's language workers.
 type LanguageWorkers struct {
 	pool  *channel.Pool
+	caps  channel.Capabilities
 	shape binding.Shape
+	proxy *forward.Proxy
 }
 
 // NewLanguageWorkers makes the runner of a pool whose first language worker is initialised.
 func NewLanguageWorkers(pool *channel.Pool) *LanguageWorkers {
 	c := pool.Capabilities()
-	return &LanguageWorkers{pool: pool, shape: binding.Shape{
+	return &LanguageWorkers{pool: pool, caps: c, proxy: forward.New(true), shape: binding.Shape{
 		BodyOnly: c.BodyOnly, BodyBytes: c.BodyBytes, NullableMaps: c.NullableMaps, IgnoreEmptyHeader: c.IgnoreEmptyHeader,
 	}}
 }
@@ -32,6 +35,13 @@ func (l *LanguageWorkers) Run(ctx context.Context, call *Call) (*rpcpb.Invocatio
 	if call.HTTP != nil {
 		data, metadata = binding.Input(call.HTTP, l.shape), binding.Metadata(call.HTTP)
 	}
+	return l.pool.Invoke(ctx, call.Function, request(call, data, metadata), call.Abandoned) //nolint:wrapcheck // errors are for people already
+}
+
+// Close ends idle connections to language workers.
+func (l *LanguageWorkers) Close() { l.proxy.Close() }
+
+func request(call *Call, data *rpcpb.TypedData, metadata map[string]*rpcpb.TypedData) *rpcpb.InvocationRequest {
 	req := &rpcpb.InvocationRequest{
 		InvocationId: call.ID, FunctionId: call.Function.ID, TriggerMetadata: metadata,
 		InputData: []*rpcpb.ParameterBinding{{Name: triggerName(call.Function), RpcData: &rpcpb.ParameterBinding_Data{Data: data}}},
@@ -39,7 +49,7 @@ func (l *LanguageWorkers) Run(ctx context.Context, call *Call) (*rpcpb.Invocatio
 	if call.TraceParent != "" {
 		req.TraceContext = &rpcpb.RpcTraceContext{TraceParent: call.TraceParent, TraceState: call.TraceState}
 	}
-	return l.pool.Invoke(ctx, call.Function, req, call.Abandoned) //nolint:wrapcheck // errors are for people already
+	return req
 }
 
 func triggerName(f *channel.Function) string {

@@ -249,7 +249,7 @@ func (p *player) invoke(msg *rpcpb.StreamingMessage, flags map[string]string, r 
 	case "never":
 		return
 	case "slow":
-		time.Sleep(400 * time.Millisecond) //nolint:forbidigo // a function that takes its time
+		time.Sleep(time.Second) //nolint:forbidigo // a function that takes its time
 		answer.ReturnValue = respond("slow")
 	case "env":
 		raw, _ := json.Marshal(os.Environ())
