@@ -13,7 +13,7 @@ import (
 // Plan returns the next steps for one app; none means that nothing is to be done before something changes or time
 // passes. It does no I/O and may be called again with the same state at any time.
 func Plan(now time.Time, policy Policy, s State) []Step {
-	p := planner{now: now, policy: policy, s: s}
+	p := planner{now: now, policy: policy, s: s.upToDesired()}
 	if s.App.Stopped {
 		return p.stopped()
 	}

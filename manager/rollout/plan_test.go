@@ -120,6 +120,16 @@ func TestPlan(t *testing.T) {
 			want: []rollout.Step{rollout.SetPhase{2, store.PhaseSuperseded, "revision 3 was wanted before this went live"}, rollout.StopJob{2},
 				rollout.Register{revision(3, store.PhasePending), 1}, rollout.SetPhase{3, store.PhaseStandby, ""}},
 		},
+		"what was accepted after the app was read is left to the next pass": {
+			state: rollout.State{App: store.App{DesiredRevision: 2}, Open: []store.Deployment{{ID: "d2", Revision: 2}, {ID: "d3", Revision: 3}},
+				Revisions: []store.Revision{revision(2, store.PhaseActive), revision(3, store.PhasePending)}, Route: route(2),
+				Jobs: map[int64]rollout.Job{2: jobOf(instance(hostapi.StateActive))}},
+			want: []rollout.Step{rollout.EndDeployment{ID: "d2", Success: true}},
+		},
+		"what was accepted after a stopped app was read is left to the next pass": {
+			state: rollout.State{App: store.App{DesiredRevision: 1, Stopped: true}, Open: []store.Deployment{{ID: "d2", Revision: 2}},
+				Revisions: []store.Revision{revision(1, store.PhaseRetired), revision(2, store.PhasePending)}},
+		},
 		"after a restart what serves gets its job back": {
 			state: rollout.State{App: store.App{DesiredRevision: 2},
 				Revisions: []store.Revision{revision(1, store.PhaseDraining), revision(2, store.PhaseStandby)},

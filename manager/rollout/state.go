@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nightshift-functions/nightshift/internal/hostapi"
@@ -32,6 +33,17 @@ type State struct {
 	Route     store.Route      // zero generation: none yet
 	Jobs      map[int64]Job    // by revision; absent: the scheduler has no such job, or it is stopped
 	Open      []store.Deployment
+}
+
+// upToDesired leaves out what was accepted after the app was read: the parts of a State are read one after the other,
+// and numbers only grow, so a greater one than the desired is newer than this State's app. It belongs to the next
+// pass; judged by this one it would be superseded by its own predecessor and never go live.
+func (s State) upToDesired() State {
+	desired := s.App.DesiredRevision
+	newer := func(r store.Revision) bool { return r.Number > desired }
+	s.Revisions = slices.DeleteFunc(slices.Clone(s.Revisions), newer)
+	s.Open = slices.DeleteFunc(slices.Clone(s.Open), func(d store.Deployment) bool { return d.Revision > desired })
+	return s
 }
 
 // Job is what the scheduler and the instances themselves say of one revision's job.
