@@ -297,7 +297,7 @@ func (p *Pool) unavailable() error {
 	if p.lastErr == nil {
 		return azfunc.Errorf(azfunc.Unavailable, "no language worker is ready")
 	}
-	return azfunc.Errorf(azfunc.Unavailable, "no language worker is ready: %w", p.lastErr)
+	return azfunc.Errorf(azfunc.Unavailable, "no language worker is ready: %s", process.Public(p.lastErr))
 }
 
 // Workers describes the running processes.
@@ -329,8 +329,9 @@ func (p *Pool) Stop() {
 	loaded := p.loaded
 	p.mu.Unlock()
 	if !loaded {
-		if p.first != nil {
-			p.first.Stop()
+		if p.first != nil { // it serves nothing yet, so there is nobody to be polite to
+			p.first.Kill("it did not start")
+			<-p.first.Dead()
 		}
 		return
 	}

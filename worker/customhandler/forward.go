@@ -6,6 +6,7 @@ import (
 	"github.com/nightshift-functions/nightshift/internal/azfunc"
 	"github.com/nightshift-functions/nightshift/worker/channel"
 	"github.com/nightshift-functions/nightshift/worker/forward"
+	"github.com/nightshift-functions/nightshift/worker/process"
 )
 
 // Forwards reports whether calls of a function are forwarded: host.json asks for it and the function has an HTTP
@@ -33,7 +34,7 @@ func (h *Handler) Forward(w http.ResponseWriter, r *http.Request, invocationID s
 		Host: host, Header: map[string]string{headerInvocationID: invocationID, headerHostVersion: channel.HostVersion},
 	})
 	if err != nil {
-		return 0, azfunc.Errorf(azfunc.CodeOf(err), "the custom handler did not answer: %w", h.whyLost(err))
+		return 0, azfunc.Errorf(azfunc.CodeOf(err), "the custom handler did not answer: %s", process.Public(h.whyLost(err)))
 	}
 	return status, nil
 }

@@ -176,7 +176,7 @@ func (h *Handler) acquire(ctx context.Context) (string, error) {
 		if lastErr == nil {
 			return "", azfunc.Errorf(azfunc.Unavailable, "the custom handler is not ready")
 		}
-		return "", azfunc.Errorf(azfunc.Unavailable, "the custom handler is not ready: %w", lastErr)
+		return "", azfunc.Errorf(azfunc.Unavailable, "the custom handler is not ready: %s", process.Public(lastErr))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"net/http"
+	"strings"
 
 	"github.com/nightshift-functions/nightshift/internal/hostapi"
 )
@@ -35,7 +36,7 @@ type Keyring struct {
 func NewKeyring(keys hostapi.Keys) *Keyring {
 	k := &Keyring{master: digests(keys.Master), host: digests(keys.Host), functions: map[string][]digest{}}
 	for name, list := range keys.Functions {
-		k.functions[name] = digests(list)
+		k.functions[strings.ToLower(name)] = digests(list)
 	}
 	return k
 }
@@ -65,7 +66,7 @@ func (k *Keyring) Level(r *http.Request, function string) Level {
 	switch {
 	case opens(k.master, hash):
 		return Admin
-	case function != "" && (opens(k.host, hash) || opens(k.functions[function], hash)):
+	case function != "" && (opens(k.host, hash) || opens(k.functions[strings.ToLower(function)], hash)):
 		return FunctionLevel
 	}
 	return Anonymous

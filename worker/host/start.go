@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -132,6 +133,10 @@ func functionTimeout(host azfunc.HostJSON) time.Duration {
 func maxBody(spec hostapi.Spec) int64 {
 	if spec.Limits.MaxBodyBytes > 0 {
 		return spec.Limits.MaxBodyBytes
+	}
+	n, err := strconv.ParseInt(azfunc.Setting(spec.Settings, "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"), 10, 64)
+	if err == nil && n > 0 {
+		return n
 	}
 	return defaultMaxBody
 }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -24,4 +25,12 @@ func (f *Failure) Error() string {
 // Failf makes a Failure that another start may cure.
 func Failf(stderr []string, format string, args ...any) *Failure {
 	return &Failure{Message: fmt.Sprintf(format, args...), Stderr: stderr}
+}
+
+// Public returns what of an error callers of functions may read: not the program's own output, which may hold anything.
+func Public(err error) string {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return f.Message
+	}
+	return err.Error()
 }

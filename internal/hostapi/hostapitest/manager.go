@@ -325,3 +325,19 @@ func problem(w http.ResponseWriter, status int, code azfunc.Code, message string
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(hostapi.Problem{Code: string(code), Message: message})
 }
+
+// DropPackages forgets every package.
+func (m *Manager) DropPackages() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.packages = map[string][]byte{}
+}
+
+// SpoilPackages changes what is served under the packages' digests.
+func (m *Manager) SpoilPackages(change func([]byte) []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for digest, zip := range m.packages {
+		m.packages[digest] = change(append([]byte(nil), zip...))
+	}
+}
