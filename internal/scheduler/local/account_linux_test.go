@@ -14,7 +14,7 @@ import (
 )
 
 // TestAccounts holds that an app's process has its own account and nothing else: it reads its own identity, and
-// neither the manager's data nor the identity of another app.
+// neither the manager's data nor the identity of another app nor the command line of another account's process.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -52,6 +52,8 @@ func TestAccounts(t *testing.T) {
 		identity["fn-one.r1"]: http.StatusOK,
 		identity["fn-two.r1"]: http.StatusForbidden,
 		secret:                http.StatusForbidden,
+		"/proc/self/cmdline":  http.StatusOK,
+		fmt.Sprintf("/proc/%d/cmdline", os.Getpid()):                  http.StatusForbidden,
 		filepath.Join(base, "run", "logs", one.ID, "worker.stdout.0"): http.StatusForbidden,
 	} {
 		if status, body := bench.Try(one, http.MethodGet, "/file", url.Values{"path": {path}}); status != want {

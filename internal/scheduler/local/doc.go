@@ -9,5 +9,6 @@
 //
 // Processes never outlive the manager, even when it is killed: on Linux the kernel kills an instance's first process
 // with the manager, and with a PID namespace, where the kernel grants one, every descendant too, setsid or not; on
-// Windows a job object does the same. Memory and CPU of a job's resources are told to the task but not enforced.
+// Windows a job object does the same. As root, where the kernel grants it, a process sees those of its own account
+// only. Memory and CPU of a job's resources are told to the task but not enforced.
 package local
