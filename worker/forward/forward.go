@@ -49,7 +49,7 @@ func New(redial bool) *Proxy {
 		DisableCompression: true, // the caller's Accept-Encoding is the program's business
 	}}
 	p.proxy = &httputil.ReverseProxy{
-		Transport: p.transport, BufferPool: &bufferPool{}, FlushInterval: -1,
+		Transport: p.transport, BufferPool: &bufferPool{}, // answers of unknown length are flushed as they come
 		Rewrite: rewrite, ModifyResponse: noteResponse,
 		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) { stateOf(r).err = err },
 	}
@@ -82,8 +82,9 @@ func stateOf(r *http.Request) *state {
 // did not answer; the caller has got nothing then. The error is Unavailable when the program could not be reached, so
 // that nothing has run. Like every ReverseProxy it panics with http.ErrAbortHandler when an answer breaks off.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, t Target) (int, error) {
-	// Else an answer would wait until the whole request has come.
-	_ = http.NewResponseController(w).EnableFullDuplex()
+	if r.ContentLength != 0 { // else an answer would wait until the whole request has come
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
 	s := &state{target: t}
 	p.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), stateKey{}, s)))
 	if s.err == nil {

@@ -5,3 +5,5 @@
 // through one writer to the process. A stream counts only when its first message is a StartStream with an id that
 // somebody expects, and each id is good for one stream.
 package rpc
+
+//go:generate ./generate.sh
