@@ -29,8 +29,9 @@ const (
 	exitUsage  = 2 // arguments or environment are wrong
 )
 
-// gcPercent lets the small heap grow threefold between collections. Measured over 30,000 requests: a sixth less
-// processor time for 5 MB more resident memory (27 MB at its peak); 400 costs another 8 MB and saves nothing.
+// gcPercent lets the small heap grow threefold between collections. One run each of 30,000 requests on a busy machine:
+// 15 % less processor time over gRPC and 5 % less when forwarding, for 5 MB more resident memory (27 MB at its peak);
+// 400 cost another 8 MB and saved nothing.
 const gcPercent = 200
 
 // cli is the command line.
