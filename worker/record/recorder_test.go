@@ -15,110 +15,92 @@ import (
 	"github.com/nightshift-functions/nightshift/worker/record"
 )
 
-// sink takes batches, or refuses them while down.
-type sink struct {
+// link keeps what it is sent; away makes it fail.
+type link struct {
 	mu          sync.Mutex
-	down        bool
-	batches     int
+	away        bool
 	invocations []hostapi.Invocation
 	lines       []hostapi.LogLine
 }
 
-func (s *sink) Invocations(_ context.Context, b hostapi.InvocationBatch) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.down {
-		return errors.New("down")
+func (l *link) Invocations(_ context.Context, b hostapi.InvocationBatch) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away {
+		return errors.New("away")
 	}
-	s.batches++
-	s.invocations = append(s.invocations, b.Invocations...)
+	l.invocations = append(l.invocations, b.Invocations...)
 	return nil
 }
 
-func (s *sink) Logs(_ context.Context, b hostapi.LogBatch) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.down {
-		return errors.New("down")
+func (l *link) Logs(_ context.Context, b hostapi.LogBatch) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away {
+		return errors.New("away")
 	}
-	s.lines = append(s.lines, b.Lines...)
+	l.lines = append(l.lines, b.Lines...)
 	return nil
 }
 
-func TestBatches(t *testing.T) {
+func (l *link) said(text string) bool {
+	for _, line := range l.lines {
+		if strings.Contains(line.Message, text) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestFailuresAreAlwaysTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &sink{}
-		r := record.New(s, "i-1", zerolog.Nop())
-		ctx, cancel := context.WithCancel(t.Context())
-		var group sync.WaitGroup
-		group.Go(func() { r.Run(ctx) })
-		for range 1200 {
-			r.Invocation(hostapi.Invocation{ID: "x"})
+		l := &link{}
+		r := record.New(l, "i", zerolog.Nop())
+		for range 1000 {
+			r.Invocation(hostapi.Invocation{Success: true})
+			r.Invocation(hostapi.Invocation{Error: "boom"})
+			r.Log(hostapi.LogLine{Level: "information", Message: "hello"})
+			r.Log(hostapi.LogLine{Level: "error", Message: "oh no"})
 		}
-		r.Log(hostapi.LogLine{Level: "information", Category: "Host", Message: strings.Repeat("x", 100_000)})
-		time.Sleep(2 * time.Second) //nolint:forbidigo // fake time
-		s.mu.Lock()
-		if len(s.invocations) != 1200 || s.batches != 3 || len(s.lines) != 1 {
-			t.Errorf("%d invocations in %d batches, %d lines", len(s.invocations), s.batches, len(s.lines))
+		r.Flush(t.Context())
+		failed, errorLines := 0, 0
+		for _, i := range l.invocations {
+			if !i.Success {
+				failed++
+			}
 		}
-		if l := s.lines[0]; l.InstanceID != "i-1" || l.ID == "" || l.At.IsZero() || len(l.Message) > 40_000 {
-			t.Errorf("line %q of %d bytes", l.ID, len(l.Message))
+		for _, line := range l.lines {
+			if line.Level == "error" {
+				errorLines++
+			}
 		}
-		s.mu.Unlock()
-		r.Invocation(hostapi.Invocation{ID: "last"})
-		cancel()
-		group.Wait()
-		if last := s.invocations[len(s.invocations)-1]; last.ID != "last" {
-			t.Error("what came last was not sent at the end")
+		if failed != 1000 || errorLines != 1000 {
+			t.Errorf("%d failures and %d error lines of 1000 were told", failed, errorLines)
+		}
+		if n := len(l.invocations) - failed; n != 100 || !l.said("900 more invocations succeeded") || !l.said("500 more log lines") {
+			t.Errorf("%d successes were told, and what was left out is not counted", n)
+		}
+		time.Sleep(time.Second) //nolint:forbidigo // the bubble's time
+		r.Invocation(hostapi.Invocation{Success: true})
+		r.Flush(t.Context())
+		if n := len(l.invocations) - failed; n != 101 {
+			t.Errorf("the next second has no budget of its own: %d", n)
 		}
 	})
 }
 
-func TestWhatCannotBeSentWaitsAndIsBounded(t *testing.T) {
+func TestRecordsWaitForTheManager(t *testing.T) {
 	t.Parallel()
-	s := &sink{down: true}
-	r := record.New(s, "i-1", zerolog.Nop())
-	for range 25_000 {
-		r.Invocation(hostapi.Invocation{})
+	l := &link{away: true}
+	r := record.New(l, "i", zerolog.Nop())
+	for range 30000 {
+		r.Invocation(hostapi.Invocation{Error: "boom"})
 	}
 	r.Flush(t.Context())
-	s.down = false
+	l.away = false
 	r.Flush(t.Context())
-	r.Flush(t.Context())
-	if len(s.invocations) != 20_000 || len(s.lines) != 1 || !strings.Contains(s.lines[0].Message, "5000 invocation records") {
-		t.Errorf("%d invocations, lines %v", len(s.invocations), s.lines)
-	}
-}
-
-func TestKeeps(t *testing.T) {
-	t.Parallel()
-	levels := map[string]string{"default": "Warning", "Function": "Error", "Function.hello": "Debug", "Host.Function.Console": "None"}
-	for _, c := range []struct {
-		levels          map[string]string
-		category, level string
-		want            bool
-	}{
-		{nil, "Function.x.User", "information", true}, {nil, "Function.x.User", "debug", false},
-		{levels, "Worker.node", "information", false}, {levels, "Worker.node", "warning", true},
-		{levels, "Function.x.User", "warning", false}, {levels, "Function.x.User", "error", true},
-		{levels, "Function.hello.User", "debug", true}, {levels, "Function.hello", "trace", false},
-		{levels, "Function.helloworld", "warning", false}, {levels, "Host.Function.Console", "critical", false},
-	} {
-		if got := record.Keeps(c.levels, c.category, c.level); got != c.want {
-			t.Errorf("%v %s %s: %v", c.levels, c.category, c.level, got)
-		}
-	}
-}
-
-func BenchmarkInvocation(b *testing.B) {
-	r := record.New(&sink{}, "i-1", zerolog.Nop())
-	b.ReportAllocs()
-	n := 0
-	for b.Loop() {
-		if n++; n%400 == 0 {
-			r.Flush(b.Context())
-		}
-		r.Invocation(hostapi.Invocation{ID: "x", Function: "hello"})
+	if len(l.invocations) != 20000 || !l.said("10000 invocation records and log lines were dropped") {
+		t.Errorf("%d of the 20000 that may wait were told, lines %v", len(l.invocations), l.lines)
 	}
 }
