@@ -13,14 +13,6 @@ import (
 	"github.com/nightshift-functions/nightshift/worker/trigger"
 )
 
-// Supported is what this worker runs.
-func Supported() metadata.Support {
-	return metadata.Support{
-		Triggers: map[string]bool{"httpTrigger": true, "timerTrigger": true},
-		Bindings: map[string]bool{"http": true},
-	}
-}
-
 // judge notes on each function why it does not run, and whether it is disabled.
 func judge(functions []*channel.Function, host azfunc.HostJSON, settings map[string]string) {
 	for _, f := range functions {
@@ -43,7 +35,7 @@ func judge(functions []*channel.Function, host azfunc.HostJSON, settings map[str
 // unsupported names what this release cannot run. A function with an output that nobody writes would lose its messages
 // in silence, so it does not run at all.
 func unsupported(f *channel.Function) []string {
-	s := Supported()
+	s := metadata.Release()
 	var problems []string
 	for _, b := range f.Bindings {
 		kind, known := "binding", s.Bindings

@@ -189,6 +189,12 @@ func (h *Host) change(step func(*State)) {
 	h.nudge()
 }
 
+func (h *Host) draining() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state.Instance() == hostapi.StateDraining
+}
+
 // nudge makes a report go out now.
 func (h *Host) nudge() {
 	select {

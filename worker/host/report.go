@@ -14,11 +14,13 @@ const (
 	reportAgain = time.Second
 )
 
-// keepReporting sends the heartbeat until ctx ends: at every nudge, and every ten seconds.
+// keepReporting sends the heartbeat until ctx ends: at every nudge, every ten seconds, and every second while the
+// instance drains.
 func (h *Host) keepReporting(ctx context.Context) {
 	for {
 		pause := heartbeat
-		if !h.report(ctx) {
+		// A draining instance reports often: it is stopped as soon as it says that nothing is under way.
+		if !h.report(ctx) || h.draining() {
 			pause = reportAgain
 		}
 		timer := time.NewTimer(pause)

@@ -93,7 +93,7 @@ func (h *Host) timed(name string, step func() error) error {
 func (h *Host) load(ctx context.Context, spec hostapi.Spec) (*loaded, error) {
 	var report metadata.Report
 	err := h.timed("content", func() (err error) {
-		report, err = fetchContent(ctx, h.cfg, spec, Supported())
+		report, err = fetchContent(ctx, h.cfg, spec, metadata.Release())
 		return err
 	})
 	if err != nil {
