@@ -28,6 +28,7 @@ type judgement struct {
 // scale adds the others. An instance that says that starting again cannot help ends the rollout at once.
 func judge(now time.Time, policy Policy, r store.Revision, job Job) judgement {
 	var last *Instance
+	ends := 0
 	for i, inst := range job.Instances {
 		if inst.Live && inst.Healthy && (inst.Reported == hostapi.StateStandby || inst.Reported == hostapi.StateActive) {
 			return judgement{verdict: ready}
@@ -35,8 +36,9 @@ func judge(now time.Time, policy Policy, r store.Revision, job Job) judgement {
 		if inst.Failure != nil || inst.LastError != "" {
 			last = &job.Instances[i]
 		}
+		ends += inst.ends()
 	}
-	if last != nil && (permanent(*last) || last.Restarts >= policy.MaxRestarts) {
+	if last != nil && (permanent(*last) || ends >= policy.MaxRestarts) {
 		return failure(*last)
 	}
 	if job.Blocked != "" {
@@ -54,6 +56,15 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// ends is how often an instance ended by itself. Schedulers give up on one after a few and place another, which begins
+// to count anew: only all of them together tell how often it was tried.
+func (i Instance) ends() int {
+	if !i.Live && i.LastError != "" {
+		return i.Restarts + 1
+	}
+	return i.Restarts
 }
 
 func permanent(i Instance) bool { return i.Failure != nil && i.Failure.Permanent }

@@ -56,10 +56,8 @@ func (p *planner) takesTraffic(revision int64) bool {
 // stopped takes the jobs away and keeps phases and route, so that a start brings the same revision back. A
 // deployment to a stopped app is accepted, as in Azure.
 func (p *planner) stopped() []Step {
-	for _, r := range p.s.Revisions {
-		if p.hasJob(r.Number) {
-			p.add(StopJob{r.Number})
-		}
+	for _, number := range slices.Sorted(maps.Keys(p.s.Jobs)) { // also of revisions that have ended
+		p.add(StopJob{number})
 	}
 	for _, d := range p.s.Open {
 		p.add(EndDeployment{ID: d.ID, Success: true, Text: "staged: goes live when the app is started"})
@@ -95,6 +93,7 @@ func (p *planner) advance() {
 	case store.PhaseActive:
 		p.endOpen(true, "", nil)
 	case store.PhaseFailed:
+		p.resume() // a crash may come between the failure and this
 		p.endOpen(false, desired.Error, nil)
 	default: // draining, retired, superseded: wanted again only as a new revision
 	}
@@ -223,9 +222,14 @@ func (p *planner) stopOrphans() {
 	}
 }
 
-// idle trusts only reports made after draining began: an older one says nothing of requests that came since.
+// settleTime is how long after a change of the route a request may still be on its way to the revision that lost it.
+const settleTime = time.Second
+
+// idle trusts only reports made when no request could come any more: draining begins before the route changes, and
+// an older report says nothing of the requests that came in between.
 func (p *planner) idle(r store.Revision) bool {
+	since := later(r.PhaseAt, p.s.RouteSince.Add(settleTime))
 	return !slices.ContainsFunc(p.s.Jobs[r.Number].Instances, func(i Instance) bool {
-		return i.Live && (i.InFlight > 0 || i.Reported != hostapi.StateDraining || !i.ReportAt.After(r.PhaseAt))
+		return i.Live && (i.InFlight > 0 || i.Reported != hostapi.StateDraining || !i.ReportAt.After(since))
 	})
 }

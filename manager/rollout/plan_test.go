@@ -92,6 +92,14 @@ func TestPlan(t *testing.T) {
 			want: []rollout.Step{rollout.SetPhase{2, store.PhaseFailed, "entry point throws"}, rollout.StopJob{2},
 				rollout.EndDeployment{ID: "d", Text: "entry point throws", Lines: []rollout.Line{{Type: 2, Text: "Error: boom"}}}},
 		},
+		"tries count across the instances that the scheduler gave up on": {
+			after: 10 * time.Second,
+			state: rollout.State{App: store.App{DesiredRevision: 2},
+				Revisions: []store.Revision{revision(1, store.PhaseActive), revision(2, store.PhaseStandby)}, Route: route(1),
+				Jobs: map[int64]rollout.Job{1: jobOf(instance(hostapi.StateActive)),
+					2: jobOf(rollout.Instance{Restarts: 2, LastError: "exit code 1"}, rollout.Instance{Live: true, Reported: hostapi.StateStarting})}},
+			want: []rollout.Step{rollout.SetPhase{2, store.PhaseFailed, "exit code 1"}, rollout.StopJob{2}},
+		},
 		"a failure after the old listeners stopped starts them again": {
 			state: rollout.State{App: store.App{DesiredRevision: 2},
 				Revisions: []store.Revision{revision(1, store.PhaseDraining), revision(2, store.PhaseStandby)}, Route: route(1),
@@ -151,6 +159,13 @@ func TestPlan(t *testing.T) {
 					1: jobOf(rollout.Instance{Live: true, Reported: hostapi.StateDraining, ReportAt: epoch().Add(time.Millisecond)})}},
 			want: []rollout.Step{rollout.StopJob{1}, rollout.SetPhase{1, store.PhaseRetired, ""}},
 		},
+		"a report from before the route changed says nothing of the requests that came since": {
+			after: time.Minute,
+			state: rollout.State{App: store.App{DesiredRevision: 2}, RouteSince: epoch().Add(100 * time.Millisecond),
+				Revisions: []store.Revision{revision(1, store.PhaseDraining), revision(2, store.PhaseActive)}, Route: route(2),
+				Jobs: map[int64]rollout.Job{2: jobOf(instance(hostapi.StateActive)),
+					1: jobOf(rollout.Instance{Live: true, Reported: hostapi.StateDraining, ReportAt: epoch().Add(50 * time.Millisecond)})}},
+		},
 		"a draining revision out of time is stopped": {
 			after: 5 * time.Minute,
 			state: rollout.State{App: store.App{DesiredRevision: 2},
@@ -169,6 +184,18 @@ func TestPlan(t *testing.T) {
 				Revisions: []store.Revision{revision(1, store.PhaseActive), {AppID: "a", Number: 2, Phase: store.PhaseFailed, Error: "boom"}},
 				Jobs:      map[int64]rollout.Job{1: jobOf(instance(hostapi.StateActive)), 2: {}}},
 			want: []rollout.Step{rollout.EndDeployment{ID: "d", Text: "boom"}, rollout.StopJob{2}},
+		},
+		"what a crash left of a failure after the old listeners stopped is made good": {
+			state: rollout.State{App: store.App{DesiredRevision: 2}, Route: route(1),
+				Revisions: []store.Revision{revision(1, store.PhaseDraining), {AppID: "a", Number: 2, Phase: store.PhaseFailed, Error: "boom"}},
+				Jobs:      map[int64]rollout.Job{1: jobOf(instance(hostapi.StateDraining))}},
+			want: []rollout.Step{rollout.SetPhase{1, store.PhaseActive, ""}},
+		},
+		"a stopped app keeps no job, not even of a revision that has ended": {
+			state: rollout.State{App: store.App{DesiredRevision: 3, Stopped: true}, Route: route(2),
+				Revisions: []store.Revision{revision(2, store.PhaseActive), {AppID: "a", Number: 3, Phase: store.PhaseFailed}},
+				Jobs:      map[int64]rollout.Job{1: {}, 2: jobOf(instance(hostapi.StateActive))}},
+			want: []rollout.Step{rollout.StopJob{1}, rollout.StopJob{2}},
 		},
 		"a stopped app keeps its phases and loses its jobs": {
 			state: rollout.State{App: store.App{DesiredRevision: 1, Stopped: true}, Open: open,

@@ -69,8 +69,15 @@ type Config struct {
 
 // Loop reconciles all apps. One Loop runs at a time: whoever holds the newest epoch.
 type Loop struct {
-	cfg  Config
-	seen map[string]time.Time // when a job id was first seen running; only Pass touches it
+	cfg    Config
+	seen   map[string]time.Time // when a job id was first seen running; only Pass touches these two
+	routes map[string]seenRoute // by app id
+}
+
+// seenRoute is when a generation of a route was first seen.
+type seenRoute struct {
+	generation int64
+	since      time.Time
 }
 
 // New makes a Loop.
@@ -195,6 +202,7 @@ func (l *Loop) observe(ctx context.Context) (world, error) {
 	for _, r := range routes {
 		w.routes[r.AppID] = r
 	}
+	l.seeRoutes(routes)
 	deployments, err := l.cfg.Overview.UnfinishedDeployments(ctx)
 	if err != nil {
 		return world{}, fmt.Errorf("read the deployments under way: %w", err)
@@ -205,6 +213,18 @@ func (l *Loop) observe(ctx context.Context) (world, error) {
 		}
 	}
 	return w, l.observeJobs(ctx, w)
+}
+
+func (l *Loop) seeRoutes(routes []store.Route) {
+	seen := make(map[string]seenRoute, len(routes))
+	for _, r := range routes {
+		known, ok := l.routes[r.AppID]
+		if !ok || known.generation != r.Generation {
+			known = seenRoute{r.Generation, l.cfg.Now()}
+		}
+		seen[r.AppID] = known
+	}
+	l.routes = seen
 }
 
 func (l *Loop) observeJobs(ctx context.Context, w world) error {
@@ -273,7 +293,7 @@ func (l *Loop) state(ctx context.Context, w world, app store.App) (State, error)
 	if err != nil {
 		return State{}, fmt.Errorf("read the instances of app %q: %w", app.Name, err)
 	}
-	return State{App: app, Revisions: revisions, Route: w.routes[app.ID], Open: w.open[app.ID],
+	return State{App: app, Revisions: revisions, Route: w.routes[app.ID], RouteSince: l.routes[app.ID].since, Open: w.open[app.ID],
 		Jobs: join(w.jobs[strings.ToLower(app.Name)], reports(instances))}, nil
 }
 
@@ -309,6 +329,9 @@ func join(jobs map[int64]observed, reports map[string]hostapi.InstanceReport) ma
 		out := Job{Blocked: job.Blocked, Since: job.since}
 		for _, i := range job.Instances {
 			r := reports[i.ID]
+			if i.JobVersion != job.Version { // from before the job was stopped: how it ended says nothing of this run
+				r.LastError, i.LastError, i.Restarts = nil, "", 0
+			}
 			out.Instances = append(out.Instances, Instance{
 				ID: i.ID, Live: i.Live(), Healthy: i.Healthy && !i.Stopping, Restarts: i.Restarts, LastError: i.LastError,
 				Reported: r.State, Failure: r.LastError, InFlight: r.InFlight, ReportAt: r.At, Warnings: r.Warnings, Functions: r.Functions,

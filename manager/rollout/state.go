@@ -14,7 +14,7 @@ type Policy struct {
 	ListenerDeadline time.Duration // for the old revision to say that its listeners have stopped
 	DrainDeadline    time.Duration // for the old revision to finish its requests
 	StageAfter       time.Duration // a deployment that waits for capacity ends as staged; under the clients' 3 minutes
-	MaxRestarts      int           // of an instance that has never been ready
+	MaxRestarts      int           // how often the instances of a revision that was never ready may end by themselves
 }
 
 // DefaultPolicy is what production uses. StageAfter stays below the three minutes after which dotnet publish stops
@@ -31,8 +31,10 @@ type State struct {
 	App       store.App
 	Revisions []store.Revision // live ones, and the desired one whatever its phase; any order
 	Route     store.Route      // zero generation: none yet
-	Jobs      map[int64]Job    // by revision; absent: the scheduler has no such job, or it is stopped
-	Open      []store.Deployment
+	// RouteSince is when this leader first saw the route's generation: gateways had it by then.
+	RouteSince time.Time
+	Jobs       map[int64]Job // by revision; absent: the scheduler has no such job, or it is stopped
+	Open       []store.Deployment
 }
 
 // upToDesired leaves out what was accepted after the app was read: the parts of a State are read one after the other,
