@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -50,7 +51,7 @@ func TestTokenIsRequiredEverywhere(t *testing.T) {
 	})
 }
 
-func TestKeys(t *testing.T) {
+func TestKeys(t *testing.T) { //nolint:tparallel // the group ends before the keys change
 	t.Parallel()
 	i := launch(t, options{})
 	i.up(hostapi.StateStandby)
@@ -67,6 +68,7 @@ func TestKeys(t *testing.T) {
 }
 
 func testKeys(t *testing.T, i *instance) {
+	t.Helper()
 	for _, c := range []struct {
 		name, path, key string
 		want            int
@@ -360,6 +362,43 @@ func TestDrain(t *testing.T) {
 	if n := len(states); n < 3 || states[n-1] != hostapi.StateStopped || states[n-2] != hostapi.StateDraining {
 		t.Errorf("states %v", states)
 	}
+}
+
+// TestUploadCountsAsInFlight drains a revision while a request's body is still coming: rollout must not think that it
+// is idle, and must soon hear when it is.
+func TestUploadCountsAsInFlight(t *testing.T) {
+	t.Parallel()
+	i := launch(t, options{phase: hostapi.Active})
+	i.up(hostapi.StateActive)
+	body, upload := io.Pipe()
+	result := make(chan answer, 1)
+	go func() {
+		a, err := i.send("POST", "/api/hello", body)
+		if err != nil {
+			t.Error(err)
+		}
+		result <- a
+	}()
+	if _, err := io.WriteString(upload, "first half, "); err != nil {
+		t.Fatal(err)
+	}
+	i.Await(t, "the upload in flight", patient, func(seen) bool { return inFlight(i) })
+	i.Update(func(app *hostapi.App) { app.Live.Phase = hostapi.Draining })
+	if r := i.AwaitState(t, hostapi.StateDraining, patient); r.InFlight != 1 {
+		t.Errorf("%d in flight during the upload", r.InFlight)
+	}
+	if _, err := io.WriteString(upload, "second half"); err != nil {
+		t.Fatal(err)
+	}
+	if err := upload.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-result; a.status != 200 || !strings.Contains(a.body, "first half, second half") {
+		t.Errorf("the upload: %+v", a)
+	}
+	i.Await(t, "the report that nothing is in flight, before an ordinary heartbeat", 5*time.Second, func(s seen) bool {
+		return s.Reports[len(s.Reports)-1].InFlight == 0
+	})
 }
 
 // inFlight asks the host how many invocations are running.

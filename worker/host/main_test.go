@@ -223,11 +223,15 @@ func (i *instance) call(method, path, body string, headers ...string) answer {
 }
 
 func (i *instance) try(method, path, body string, headers ...string) (answer, error) {
+	return i.send(method, path, strings.NewReader(body), headers...)
+}
+
+func (i *instance) send(method, path string, body io.Reader, headers ...string) (answer, error) {
 	token, err := i.signer.Token("hello")
 	if err != nil {
 		return answer{}, err
 	}
-	req, err := http.NewRequestWithContext(context.Background(), method, i.url+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(context.Background(), method, i.url+path, body)
 	if err != nil {
 		return answer{}, err
 	}

@@ -135,13 +135,18 @@ const homePage = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><ti
 
 // invoke runs the function through the dispatcher and writes its answer.
 func (h *Host) invoke(w http.ResponseWriter, r *http.Request, app *loaded, f *channel.Function, params map[string]string) {
+	var release func()
+	if r.ContentLength != 0 { // an upload may take minutes
+		release = app.dispatcher.Hold()
+	}
 	body, err := readBody(w, r, app.maxBody)
 	if err != nil {
+		release() // without a body there is no error
 		w.WriteHeader(bodyStatus(err))
 		return
 	}
 	call := &invoke.Call{
-		ID: invoke.NewID(), Function: f, TraceParent: traceParent(r), TraceState: r.Header.Get("Tracestate"), Abandoned: r.Context().Done(),
+		ID: invoke.NewID(), Function: f, TraceParent: traceParent(r), TraceState: r.Header.Get("Tracestate"), Abandoned: r.Context().Done(), Release: release,
 		HTTP: &binding.HTTP{
 			Method: r.Method, URL: absoluteURL(r), Host: callersHost(r), Header: r.Header, Params: params, Body: body,
 		},
@@ -270,6 +275,6 @@ func traceParent(r *http.Request) string {
 }
 
 // bound keeps a call of ours to the manager from outliving its request.
-func bound(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), defaultDrainTimeout)
+func bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, defaultDrainTimeout)
 }

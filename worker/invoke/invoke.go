@@ -27,6 +27,8 @@ type Call struct {
 	TraceState  string
 	// Abandoned closes when nobody waits for the result any more; nil when somebody always does.
 	Abandoned <-chan struct{}
+	// Release is what Hold returned, if the request was held while it came in; HTTP calls it.
+	Release func()
 }
 
 // Runner runs calls.
@@ -65,10 +67,19 @@ func New(o Options) *Dispatcher { return &Dispatcher{o: o} }
 // InFlight returns how many invocations are running.
 func (d *Dispatcher) InFlight() int { return int(d.inflight.Load()) }
 
+// Hold counts a request that is still coming in as in flight until release, so that draining waits for it.
+func (d *Dispatcher) Hold() (release func()) {
+	d.inflight.Add(1)
+	return func() { d.inflight.Add(-1) }
+}
+
 // HTTP runs an HTTP-triggered call and returns the answer for the caller. Errors: *FunctionError when the function
 // failed, Unavailable when nothing could run it, others when it was lost on the way.
 func (d *Dispatcher) HTTP(ctx context.Context, call *Call) (binding.Answer, error) {
 	i := d.Begin(call.Function, call.ID)
+	if call.Release != nil {
+		call.Release() // after Begin, so that it is counted all the time
+	}
 	i.TraceParent = call.TraceParent
 	var answer binding.Answer
 	response, err := d.run(ctx, call)
