@@ -124,14 +124,18 @@ type responseObject struct {
 
 // fromJSON unwraps JSON that holds a "body" as a response object; other JSON is the body itself.
 func fromJSON(text string) (Answer, error) {
-	var keys map[string]json.RawMessage
-	var o responseObject
-	if json.Unmarshal([]byte(text), &keys) != nil || keys["body"] == nil || json.Unmarshal([]byte(text), &o) != nil {
-		a := Answer{Status: http.StatusOK, Header: http.Header{}}
-		a.setBody(JSON(text))
-		return a, nil
+	if o, ok := responseOf(text); ok {
+		return o.answer()
 	}
-	return o.answer()
+	a := Answer{Status: http.StatusOK, Header: http.Header{}}
+	a.setBody(JSON(text))
+	return a, nil
+}
+
+func responseOf(text string) (o responseObject, ok bool) {
+	var keys map[string]json.RawMessage
+	ok = json.Unmarshal([]byte(text), &keys) == nil && keys["body"] != nil && json.Unmarshal([]byte(text), &o) == nil
+	return o, ok
 }
 
 func (o responseObject) answer() (Answer, error) {

@@ -60,13 +60,13 @@ func spawn(ctx context.Context, o Options) (*Channel, error) {
 	env := o.environment()
 	path, args, err := o.Config.Command(launch, env)
 	if err != nil {
-		return nil, &process.Failure{Message: err.Error(), Permanent: true}
+		return nil, &process.Error{Message: err.Error(), Permanent: true}
 	}
 	streams := o.Server.Expect(launch.WorkerID, c.deliver)
 	defer o.Server.Forget(launch.WorkerID)
 	c.proc, err = process.Start(ctx, process.Command{Path: path, Args: args, Dir: o.AppDir, Env: environ(env), Line: c.console})
 	if err != nil {
-		return nil, &process.Failure{Message: err.Error(), Permanent: true}
+		return nil, &process.Error{Message: err.Error(), Permanent: true}
 	}
 	if err := c.awaitStream(ctx, streams); err != nil {
 		c.proc.Kill()

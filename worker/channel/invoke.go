@@ -15,7 +15,7 @@ var errNotSent = errors.New("the language worker ended before the invocation was
 // Invoke runs one invocation and returns the language worker's answer, whatever its verdict. It returns early when ctx
 // ends: the invocation then still runs in the language worker and its answer is dropped. When abandoned closes, the
 // language worker is told that nobody waits, if it understands that; the answer is awaited all the same. The error is
-// a *process.Failure when the language worker died meanwhile or did not load the function.
+// a *process.Error when the language worker died meanwhile or did not load the function.
 func (c *Channel) Invoke(ctx context.Context, f *Function, req *rpcpb.InvocationRequest, abandoned <-chan struct{}) (*rpcpb.InvocationResponse, error) {
 	if p := c.problem(f.ID); p != "" {
 		return nil, &LoadError{Function: f.Name, Reason: p}

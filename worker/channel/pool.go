@@ -118,7 +118,7 @@ func (p *Pool) keep(ctx context.Context, c *Channel) {
 			case <-c.Dead():
 				err = c.Cause()
 			case <-ctx.Done():
-				c.Stop()
+				c.Stop() //nolint:contextcheck // ctx is over; stopping has deadlines of its own
 				return
 			}
 			p.remove(c)
@@ -169,19 +169,12 @@ func (p *Pool) pause(ctx context.Context, err error) bool {
 		}
 		return false
 	}
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return process.Pause(ctx, delay)
 }
 
 func (p *Pool) exhausted(err error) error {
 	f := process.Failf(nil, "the language worker failed too often to be started again; at last: %s", err.Error())
-	if last, ok := errors.AsType[*process.Failure](err); ok {
+	if last, ok := errors.AsType[*process.Error](err); ok {
 		f.Stderr, f.Message = last.Stderr, "the language worker failed too often to be started again; at last: "+last.Message
 	}
 	return f

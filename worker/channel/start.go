@@ -60,11 +60,11 @@ func (c *Channel) init(ctx context.Context) error {
 func (c *Channel) checkRuntime() error {
 	major, _, _ := strings.Cut(c.Runtime.GetRuntimeVersion(), ".")
 	n, err := strconv.Atoi(strings.TrimPrefix(major, "v"))
-	if err != nil || c.o.Config.Language != "node" || n >= minNode {
-		return nil
+	if err == nil && c.o.Config.Language == "node" && n < minNode {
+		return &process.Error{Permanent: true, Message: fmt.Sprintf(
+			"this node runs Node.js %s, apps need Node.js %d or newer; install one, or place the app where one is", c.Runtime.GetRuntimeVersion(), minNode)}
 	}
-	return &process.Failure{Permanent: true, Message: fmt.Sprintf(
-		"this node runs Node.js %s, apps need Node.js %d or newer; install one, or place the app where one is", c.Runtime.GetRuntimeVersion(), minNode)}
+	return nil
 }
 
 // index asks for the functions; useDefault means that the host is to read the function.json files. Language workers
@@ -167,7 +167,7 @@ func (c *Channel) verdict(what string, result *rpcpb.StatusResult) error {
 		text = "it gave no reason"
 	}
 	// What throws while loading throws again: starting the same package once more cannot help.
-	return &process.Failure{Message: fmt.Sprintf("%s: %s", what, text), Stderr: c.proc.Stderr(), Permanent: true}
+	return &process.Error{Message: fmt.Sprintf("%s: %s", what, text), Stderr: c.proc.Stderr(), Permanent: true}
 }
 
 // explain replaces the news that a stream ended by the reason, when that is known or comes soon.
@@ -195,7 +195,7 @@ func await[T any](ctx context.Context, c *Channel, answers <-chan T, limit time.
 	case <-timer.C:
 		return none, process.Failf(c.proc.Stderr(), "the %s language worker did not %s within %s", c.o.Config.Language, what, limit)
 	case <-ctx.Done():
-		if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // Err returns the value itself
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return none, process.Failf(c.proc.Stderr(), "the %s language worker did not %s in time", c.o.Config.Language, what)
 		}
 		return none, fmt.Errorf("wait for the language worker to %s: %w", what, context.Cause(ctx))

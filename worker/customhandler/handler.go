@@ -71,7 +71,7 @@ func New(o Options) *Handler {
 	}
 }
 
-// Start starts the program and waits until it answers. The error is a *process.Failure.
+// Start starts the program and waits until it answers. The error is a *process.Error.
 func (h *Handler) Start(ctx context.Context) error {
 	i, err := h.launch(ctx)
 	if err != nil {
@@ -138,14 +138,7 @@ func (h *Handler) pause(ctx context.Context, budget *process.Budget, err error) 
 		h.failed <- err
 		return false
 	}
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return process.Pause(ctx, delay)
 }
 
 func (h *Handler) set(i *instance) {
@@ -227,7 +220,7 @@ func (h *Handler) launch(ctx context.Context) (*instance, error) {
 	})
 	proc, err := process.Start(ctx, process.Command{Path: path, Args: args, Dir: h.workDir(), Env: environ(env), Line: h.console})
 	if err != nil {
-		return nil, &process.Failure{Permanent: true, Message: err.Error() +
+		return nil, &process.Error{Permanent: true, Message: err.Error() +
 			"; customHandler.description.defaultExecutablePath in host.json must name a program in the package or on the node's PATH"}
 	}
 	i := &instance{proc: proc, host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), intended: make(chan struct{})}

@@ -113,7 +113,7 @@ func azureState(s State) string {
 }
 
 func (h *Host) serveSync(w http.ResponseWriter, r *http.Request, app *loaded) {
-	ctx, cancel := bound(r)
+	ctx, cancel := bound(r.Context())
 	defer cancel()
 	if err := h.publishTriggers(ctx, app); err != nil {
 		writeJSON(w, http.StatusInternalServerError, map[string]string{"status": err.Error()})

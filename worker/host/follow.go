@@ -46,7 +46,7 @@ func (h *Host) applyKeys(live hostapi.Live) {
 
 func (h *Host) apply(ctx context.Context, live hostapi.Live) {
 	h.applyKeys(live)
-	h.change(func(s *State) { s.Phase = live.Phase })
+	h.change(ctx, func(s *State) { s.Phase = live.Phase })
 	for _, c := range live.Commands {
 		h.obey(ctx, c)
 	}

@@ -43,7 +43,7 @@ func handlerMain() {
 		os.Exit(5)
 	})
 	fmt.Fprintln(os.Stdout, "custom handler says hello")
-	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("FUNCTIONS_CUSTOMHANDLER_PORT")) //nolint:noctx // a test program
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("FUNCTIONS_CUSTOMHANDLER_PORT"))
 	if err == nil {
 		err = http.Serve(listener, mux) //nolint:gosec // a test program
 	}

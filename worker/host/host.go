@@ -107,7 +107,7 @@ func (h *Host) Run(ctx context.Context) error {
 func (h *Host) live(ctx, work context.Context) error {
 	app, etag, err := h.start(ctx)
 	if err != nil && ctx.Err() != nil {
-		return nil // told to stop while it was starting
+		return nil //nolint:nilerr // told to stop while it was starting
 	}
 	if err != nil {
 		h.fail(work, err)
@@ -123,15 +123,15 @@ func (h *Host) live(ctx, work context.Context) error {
 	case err = <-app.engine.Failed():
 		h.fail(work, err)
 	}
-	h.drain(app)
+	h.drain(work, app)
 	cancel()
 	group.Wait()
 	return err
 }
 
 // drain lets the work in flight end: the readiness check fails, listeners stop, requests are served up to the limit.
-func (h *Host) drain(app *loaded) {
-	h.change(func(s *State) { s.Stopping = true })
+func (h *Host) drain(ctx context.Context, app *loaded) {
+	h.change(ctx, func(s *State) { s.Stopping = true })
 	limit := time.NewTimer(seconds(app.spec.Limits.DrainTimeoutSeconds, defaultDrainTimeout))
 	defer limit.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -148,7 +148,7 @@ func (h *Host) drain(app *loaded) {
 
 // shutDown ends the server and what runs functions, and says so.
 func (h *Host) shutDown(ctx context.Context, server *http.Server) {
-	h.change(func(s *State) { s.Stopping, s.Stopped = true, true })
+	h.change(ctx, func(s *State) { s.Stopping, s.Stopped = true, true })
 	bound, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if server.Shutdown(bound) != nil {
@@ -169,7 +169,7 @@ func (h *Host) shutDown(ctx context.Context, server *http.Server) {
 }
 
 // change moves the state and does what follows from it: timers start and stop, the manager hears of it.
-func (h *Host) change(step func(*State)) {
+func (h *Host) change(ctx context.Context, step func(*State)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before := h.state
@@ -183,7 +183,7 @@ func (h *Host) change(step func(*State)) {
 		h.retired = append(h.retired, h.timers)
 	}
 	if !before.Listening() && h.state.Listening() {
-		h.timers = h.startTimers(Deployed(before, h.state))
+		h.timers = h.startTimers(ctx, Deployed(before, h.state))
 	}
 	h.cfg.Log.Info().Str("state", string(h.state.Instance())).Msg("instance state")
 	h.nudge()
@@ -206,7 +206,7 @@ func (h *Host) nudge() {
 // fail notes why the instance cannot serve and tells the manager before anything else happens.
 func (h *Host) fail(ctx context.Context, err error) {
 	f := &hostapi.Failure{Message: err.Error(), At: time.Now().UTC(), Permanent: permanent(err)}
-	if p, ok := errors.AsType[*process.Failure](err); ok {
+	if p, ok := errors.AsType[*process.Error](err); ok {
 		f.Message, f.StderrLines = p.Message, p.Stderr
 	}
 	h.mu.Lock()
@@ -214,7 +214,7 @@ func (h *Host) fail(ctx context.Context, err error) {
 	h.mu.Unlock()
 	h.cfg.Log.Error().Err(err).Strs("stderr", f.StderrLines).Bool("permanent", f.Permanent).Msg("the app cannot run")
 	h.recorder.Log(hostapi.LogLine{Level: "error", Category: "Host.Startup", Message: f.Message})
-	h.change(func(s *State) { s.Failed = true })
+	h.change(ctx, func(s *State) { s.Failed = true })
 	bound, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	h.report(bound)
@@ -222,7 +222,7 @@ func (h *Host) fail(ctx context.Context, err error) {
 
 // permanent reports whether starting again cannot help: the content is wrong, or this node lacks what it needs.
 func permanent(err error) bool {
-	if p, ok := errors.AsType[*process.Failure](err); ok {
+	if p, ok := errors.AsType[*process.Error](err); ok {
 		return p.Permanent
 	}
 	switch azfunc.CodeOf(err) {

@@ -52,7 +52,7 @@ func (h *Host) start(ctx context.Context) (*loaded, string, error) {
 		return nil, "", err
 	}
 	h.app.Store(run)
-	h.change(func(s *State) { s.Loaded = true; s.Phase = app.Live.Phase })
+	h.change(ctx, func(s *State) { s.Loaded = true; s.Phase = app.Live.Phase })
 	_ = h.publishTriggers(context.WithoutCancel(ctx), run) // logged; the manager can ask again
 	return run, etag, nil
 }
@@ -150,7 +150,7 @@ func (h *Host) startHandler(ctx context.Context, run *loaded, report metadata.Re
 		return err
 	}
 	if run.host.CustomHandler == nil {
-		return &process.Failure{Message: "host.json has no customHandler, and the app's runtime is custom", Permanent: true}
+		return &process.Error{Message: "host.json has no customHandler, and the app's runtime is custom", Permanent: true}
 	}
 	handler := customhandler.New(customhandler.Options{
 		Config: *run.host.CustomHandler, AppDir: appDir(h.cfg), Env: Environment(h.cfg, run.spec, appDir(h.cfg)),

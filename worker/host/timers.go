@@ -19,10 +19,10 @@ type timers struct {
 // stop stops the listeners at once; functions that run already end by themselves and stay in flight until then.
 func (t *timers) stop() { t.cancel() }
 
-// startTimers starts a listener per timer function. Each ends with its context; one that fires at that moment ends with
+// startTimers starts a listener per timer function. Each ends with stop, not with ctx; one that fires at that moment ends with
 // its function, which draining waits for.
-func (h *Host) startTimers(deployed bool) *timers {
-	ctx, cancel := context.WithCancel(context.Background())
+func (h *Host) startTimers(ctx context.Context, deployed bool) *timers {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	running := &timers{cancel: cancel}
 	app := h.app.Load()
 	for _, f := range app.functions {

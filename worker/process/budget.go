@@ -1,6 +1,9 @@
 package process
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 const (
 	// errorsPerProcess errors per process within Window are allowed, as in Azure's host.
@@ -33,4 +36,16 @@ func (b *Budget) Spend(now time.Time, interval time.Duration) (time.Duration, bo
 		return 0, true
 	}
 	return min(interval, time.Second<<min(b.errors-2, 6)), true
+}
+
+// Pause waits before a restart, as long as Spend said. It returns false when ctx ended before.
+func Pause(ctx context.Context, delay time.Duration) bool {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
