@@ -75,13 +75,17 @@ func (tx *Tx) insertApp(ctx context.Context, a App) error {
 	if err != nil {
 		return err
 	}
+	last, err := tx.counter(ctx, counterRevision(a.Name))
+	if err != nil {
+		return err
+	}
 	_, err = tx.exec(ctx, `INSERT INTO apps (id, name, name_key, subscription_id, resource_group, resource_group_key,
 		location, kind, tags, stopped, uid, publish_password, desired_revision, last_revision, last_deployment, version,
 		created_at, updated_at) VALUES (@id, @name, @key, @sub, @group, @groupkey,
-		@location, @kind, @tags, @stopped, @uid, @password, 0, 0, 0, 1, @now, @now)`,
+		@location, @kind, @tags, @stopped, @uid, @password, 0, @last, 0, 1, @now, @now)`,
 		p("id", a.ID), p("name", a.Name), p("key", key(a.Name)), p("sub", a.SubscriptionID), p("group", a.ResourceGroup),
 		p("groupkey", key(a.ResourceGroup)), p("location", a.Location), p("kind", a.Kind), p("tags", tags),
-		p("stopped", a.Stopped), p("uid", a.UID), p("password", sealed), p("now", tx.now))
+		p("stopped", a.Stopped), p("uid", a.UID), p("password", sealed), p("last", last), p("now", tx.now))
 	switch {
 	case err == nil:
 		return nil
@@ -225,6 +229,9 @@ func (db *DB) DeleteApp(ctx context.Context, name string) error {
 		if err := tx.keepGeneration(ctx, a.ID); err != nil {
 			return err
 		}
+		if err := tx.keepRevision(ctx, a); err != nil {
+			return err
+		}
 		tx.topics = append(tx.topics, TopicApps, TopicRoutes, AppTopic(a.ID))
 		return tx.change(ctx, "DELETE FROM apps WHERE id = @id", p("id", a.ID))
 	})
@@ -243,6 +250,17 @@ func (tx *Tx) keepGeneration(ctx context.Context, appID string) error {
 	return tx.setCounter(ctx, counterGeneration, generation)
 }
 
+// keepRevision makes a later app of the same name go on counting: jobs and instances are called by name and revision,
+// so an instance of the deleted app that has not ended yet would be taken for one of the new app's, run its old
+// content for it and read its settings.
+func (tx *Tx) keepRevision(ctx context.Context, a App) error {
+	last, err := tx.int(ctx, "SELECT last_revision FROM apps WHERE id = @id", p("id", a.ID))
+	if err != nil || last == 0 {
+		return err
+	}
+	return tx.setCounter(ctx, counterRevision(a.Name), last)
+}
+
 // lockApp is the first statement of every transaction that reads an app's state and decides by it: an update without
 // a change holds the row to the end of the transaction on every database, without lock hints.
 func (tx *Tx) lockApp(ctx context.Context, id string) error {
@@ -255,6 +273,9 @@ const (
 	counterUID        = "uid"
 	counterGeneration = "generation"
 )
+
+// counterRevision counts the revisions of the deleted apps of a name.
+func counterRevision(app string) string { return "revision/" + key(app) }
 
 // next raises a counter by one; a new counter begins at base.
 func (tx *Tx) next(ctx context.Context, name string, base int64) (int64, error) {

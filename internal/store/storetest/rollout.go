@@ -100,13 +100,19 @@ func testRoutes(t *testing.T, w world) {
 	w.code(err, azfunc.NotFound)
 }
 
-// A gateway ignores a generation lower than the one it has of a name: an app made again must not begin below it.
+// A gateway ignores a generation lower than the one it has of a name, and a scheduler knows jobs by name and revision:
+// an app made again must not begin below either.
 func testRecreatedApp(t *testing.T, w world) {
 	ctx := t.Context()
 	epoch := w.epoch()
-	generation := int64(0)
-	for range 3 {
-		a := w.app("again")
+	generation, revision := int64(0), int64(0)
+	for _, name := range []string{"again", "Again", "again"} {
+		a := w.app(name)
+		_, rev := w.publish(a.ID, 1)
+		if rev.Number != revision+1 {
+			t.Fatalf("revision %d after %d", rev.Number, revision)
+		}
+		revision = rev.Number
 		next, err := w.db.SetRoute(ctx, epoch, a.ID, []store.RouteTarget{{Revision: 1, Weight: 1}}, "")
 		w.ok(err)
 		if next <= generation {
