@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -109,8 +110,17 @@ func (s *Service) spec(ctx context.Context, c caller) (link.Spec, error) {
 	return link.Spec{
 		App: c.app.Name, Revision: rev.Number, HostID: HostID(c.app.Name),
 		Package:  link.Package{SHA256: rev.PackageSHA256, SizeBytes: rev.PackageSize},
-		Settings: rev.Settings, Runtime: rev.Runtime, Limits: s.cfg.Limits, PublicURL: s.cfg.PublicURL(c.app.Name),
+		Settings: rev.Settings, Runtime: runtimeOf(rev), Limits: s.cfg.Limits, PublicURL: s.cfg.PublicURL(c.app.Name),
 	}, nil
+}
+
+// runtimeOf is what the revision's settings declare, else what its package was taken for when it was published: the
+// setting may have been changed since.
+func runtimeOf(rev store.Revision) string {
+	if declared := strings.ToLower(strings.TrimSpace(azfunc.Setting(rev.Settings, azfunc.RuntimeSetting))); declared != "" {
+		return declared
+	}
+	return rev.Runtime
 }
 
 func (s *Service) live(ctx context.Context, c caller) (link.Live, error) {

@@ -52,6 +52,32 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// TestRuntime changes the setting after the package was published, and takes it away again.
+func TestRuntime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for revision, c := range []struct {
+		settings map[string]string
+		want     string
+	}{
+		{map[string]string{"Functions_Worker_Runtime": " Python "}, "python"},
+		{map[string]string{"OTHER": "x"}, "node"},
+	} {
+		number := int64(revision) + 2
+		_, made, err := r.db.ReplaceSettings(t.Context(), r.orders.ID, c.settings, 0, true)
+		ok(t, err)
+		if made != number {
+			t.Fatalf("revision %d, want %d", made, number)
+		}
+		r.tokens["later"] = hostapi.Instance{ID: "later", App: "Orders", Revision: number}
+		app, _, err := r.worker(t, "later").App(t.Context(), "", 0)
+		ok(t, err)
+		if app.Spec.Runtime != c.want {
+			t.Errorf("settings %v: runtime %q, want %q", c.settings, app.Spec.Runtime, c.want)
+		}
+	}
+}
+
 func TestPhases(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
