@@ -12,8 +12,6 @@ import (
 const (
 	heartbeat   = 10 * time.Second
 	reportAgain = time.Second
-	// drainingBeat is the heartbeat while draining: rollout waits to hear that nothing is in flight any more.
-	drainingBeat = time.Second
 )
 
 // keepReporting sends the heartbeat until ctx ends: at every nudge, every ten seconds, and every second while the
@@ -35,15 +33,6 @@ func (h *Host) keepReporting(ctx context.Context) {
 			return
 		}
 	}
-}
-
-func (h *Host) beat() time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.state.Instance() == hostapi.StateDraining {
-		return drainingBeat
-	}
-	return heartbeat
 }
 
 // report sends one heartbeat and says whether the manager took it.
