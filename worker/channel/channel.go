@@ -186,5 +186,5 @@ func (c *Channel) Stop() {
 
 func (c *Channel) send(ctx context.Context, msg *rpcpb.StreamingMessage) error {
 	msg.RequestId = uuid.NewString()
-	return c.stream.Send(ctx, msg) //nolint:wrapcheck // a step of this package
+	return c.stream.Send(ctx, msg) // a step of this package
 }

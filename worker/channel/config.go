@@ -76,7 +76,7 @@ func Find(appDir, languagesDir, runtime string) (Config, error) {
 // ReadConfig reads dir/worker.config.json. The error is Invalid and names the file.
 func ReadConfig(dir string) (Config, error) {
 	file := filepath.Join(dir, ConfigFile)
-	raw, err := os.ReadFile(file) //nolint:gosec // the path is the caller's
+	raw, err := os.ReadFile(file) // the path is the caller's
 	if err != nil {
 		return Config{}, azfunc.Errorf(azfunc.NotFound, "read %s: %w", file, err)
 	}

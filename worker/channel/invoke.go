@@ -32,7 +32,7 @@ func (c *Channel) Invoke(ctx context.Context, f *Function, req *rpcpb.Invocation
 		if errors.Is(err, rpc.ErrClosed) {
 			return nil, errNotSent
 		}
-		return nil, err //nolint:wrapcheck // says what was being done
+		return nil, err // says what was being done
 	}
 	return c.result(ctx, i, req.GetInvocationId(), abandoned)
 }

@@ -130,7 +130,7 @@ func requestOf(call *invoke.Call) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the trigger metadata: %w", err)
 	}
-	return json.Marshal(r) //nolint:wrapcheck // plain maps of JSON cannot fail
+	return json.Marshal(r) // plain maps of JSON cannot fail
 }
 
 func httpValue(in *binding.HTTP) httpData {
@@ -160,10 +160,10 @@ func httpValue(in *binding.HTTP) httpData {
 func dataValue(v *rpcpb.TypedData) (json.RawMessage, error) {
 	raw, err := binding.ToJSON(v)
 	if err != nil || v.GetData() == nil {
-		return raw, err //nolint:wrapcheck // requestOf says what was written
+		return raw, err // requestOf says what was written
 	}
 	if _, ok := v.GetData().(*rpcpb.TypedData_String_); ok {
-		return json.Marshal(string(raw)) //nolint:wrapcheck // a string cannot fail
+		return json.Marshal(string(raw)) // a string cannot fail
 	}
 	return raw, nil
 }

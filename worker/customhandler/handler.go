@@ -244,7 +244,7 @@ func (h *Handler) port(ctx context.Context) (int, error) {
 		return 0, process.Failf(nil, "find a free port for the custom handler: %v", err)
 	}
 	addr, _ := l.Addr().(*net.TCPAddr)
-	return addr.Port, l.Close() //nolint:wrapcheck // closing a listener that nobody used
+	return addr.Port, l.Close() // closing a listener that nobody used
 }
 
 func (h *Handler) command() (string, []string) {

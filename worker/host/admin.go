@@ -250,20 +250,20 @@ func (h *Host) publishTriggers(ctx context.Context, app *loaded) error {
 	if err != nil {
 		h.cfg.Log.Warn().Err(err).Msg("the manager did not take the triggers")
 	}
-	return err //nolint:wrapcheck // the link's errors say what happened
+	return err // the link's errors say what happened
 }
 
 func withFunctionName(binding json.RawMessage, name string) (json.RawMessage, error) {
 	properties := map[string]json.RawMessage{}
 	if err := json.Unmarshal(binding, &properties); err != nil {
-		return nil, err //nolint:wrapcheck // the caller only leaves it out
+		return nil, err // the caller only leaves it out
 	}
 	raw, err := json.Marshal(name)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a string cannot fail
+		return nil, err // a string cannot fail
 	}
 	properties["functionName"] = raw
-	return json.Marshal(properties) //nolint:wrapcheck // plain JSON cannot fail
+	return json.Marshal(properties) // plain JSON cannot fail
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

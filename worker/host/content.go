@@ -41,7 +41,7 @@ func fetchContent(ctx context.Context, cfg Config, spec hostapi.Spec, support me
 	defer func() { _ = index.Close() }()
 	report, err := metadata.Read(metadata.Input{Content: index.FS(), Settings: settingsWithRuntime(spec), Support: support})
 	if err != nil {
-		return report, err //nolint:wrapcheck // the text is for the app's author
+		return report, err // the text is for the app's author
 	}
 	if err := os.RemoveAll(appDir(cfg)); err != nil { // of an earlier run of this instance
 		return report, fmt.Errorf("clear the app's folder: %w", err)
@@ -50,7 +50,7 @@ func fetchContent(ctx context.Context, cfg Config, spec hostapi.Spec, support me
 		return report, fmt.Errorf("make the app's temporary folder: %w", err)
 	}
 	if err := index.Extract(ctx, appDir(cfg), report.Executables...); err != nil {
-		return report, err //nolint:wrapcheck // says that it unpacked
+		return report, err // says that it unpacked
 	}
 	return report, nil
 }
@@ -92,14 +92,14 @@ func fetchPackage(ctx context.Context, cfg Config, p hostapi.Package) (string, e
 }
 
 func digestOf(path string) (string, error) {
-	f, err := os.Open(path) //nolint:gosec // the name is a digest
+	f, err := os.Open(path) // the name is a digest
 	if err != nil {
-		return "", err //nolint:wrapcheck // only asked whether
+		return "", err // only asked whether
 	}
 	defer func() { _ = f.Close() }()
 	hash := sha256.New()
 	if _, err := io.Copy(hash, f); err != nil {
-		return "", err //nolint:wrapcheck // only asked whether
+		return "", err // only asked whether
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
@@ -145,7 +145,7 @@ func (l *limitedWriter) Write(b []byte) (int, error) {
 	}
 	n, err := l.w.Write(b)
 	l.left -= int64(n)
-	return n, err //nolint:wrapcheck // passed through
+	return n, err // passed through
 }
 
 // prune keeps the cache within its bounds; the package at keep stays. Errors are another instance's pruning.

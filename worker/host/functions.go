@@ -68,9 +68,9 @@ func checkTrigger(f *channel.Function, host azfunc.HostJSON, settings map[string
 			return err
 		}
 		if _, err := t.List("methods"); err != nil {
-			return err //nolint:wrapcheck // names binding and property
+			return err // names binding and property
 		}
-		return trigger.CheckTemplate(host.HTTP.RoutePrefix, routeOf(f, t)) //nolint:wrapcheck // says what is wrong
+		return trigger.CheckTemplate(host.HTTP.RoutePrefix, routeOf(f, t)) // says what is wrong
 	case t.Is("timerTrigger"):
 		_, err := scheduleOf(t, settings)
 		return err
@@ -89,7 +89,7 @@ func routeOf(f *channel.Function, t azfunc.Binding) string {
 func levelOf(t azfunc.Binding) (Level, error) {
 	text, err := t.Enum("authLevel", "function", "anonymous", "function", "admin", "system", "user")
 	if err != nil {
-		return Admin, err //nolint:wrapcheck // names binding and property
+		return Admin, err // names binding and property
 	}
 	switch text {
 	case "anonymous":
@@ -103,13 +103,13 @@ func levelOf(t azfunc.Binding) (Level, error) {
 func scheduleOf(t azfunc.Binding, settings map[string]string) (*ncrontab.Schedule, error) {
 	text, err := ncrontab.Resolve(t.Text("schedule", ""), settings)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // names the setting
+		return nil, err // names the setting
 	}
 	zone, err := ncrontab.Location(azfunc.Setting(settings, "WEBSITE_TIME_ZONE"))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // names the setting
+		return nil, err // names the setting
 	}
-	return ncrontab.Parse(text, zone) //nolint:wrapcheck // repeats the schedule
+	return ncrontab.Parse(text, zone) // repeats the schedule
 }
 
 // httpFunction is what the router finds.
@@ -134,7 +134,7 @@ func newRouter(functions []*channel.Function, host azfunc.HostJSON) (*trigger.Ro
 			Template: routeOf(f, t), Methods: methods, Target: &httpFunction{Function: f, level: level},
 		})
 	}
-	return trigger.NewRouter(host.HTTP.RoutePrefix, routes) //nolint:wrapcheck // names the route
+	return trigger.NewRouter(host.HTTP.RoutePrefix, routes) // names the route
 }
 
 // statuses describes the functions for the manager.

@@ -45,7 +45,7 @@ func handlerMain() {
 	fmt.Fprintln(os.Stdout, "custom handler says hello")
 	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("FUNCTIONS_CUSTOMHANDLER_PORT"))
 	if err == nil {
-		err = http.Serve(listener, mux) //nolint:gosec // a test program
+		err = http.Serve(listener, mux) // a test program
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)

@@ -231,9 +231,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if r.ContentLength > 0 && r.ContentLength <= known {
 		body := make([]byte, r.ContentLength)
 		_, err := io.ReadFull(r.Body, body)
-		return body, err //nolint:wrapcheck // bodyStatus looks at it
+		return body, err // bodyStatus looks at it
 	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, limit)) //nolint:wrapcheck // bodyStatus looks at it
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, limit)) // bodyStatus looks at it
 }
 
 func bodyStatus(err error) int {

@@ -171,11 +171,11 @@ func withProblems(f *channel.Function, from metadata.FunctionReport) *channel.Fu
 func (h *Host) startLanguageWorkers(ctx context.Context, run *loaded, report metadata.Report) error {
 	config, err := channel.Find(appDir(h.cfg), h.cfg.LanguagesDir, run.spec.Runtime)
 	if err != nil {
-		return err //nolint:wrapcheck // says what was looked for
+		return err // says what was looked for
 	}
 	server, err := rpc.Listen(ctx)
 	if err != nil {
-		return err //nolint:wrapcheck // says what was tried
+		return err // says what was tried
 	}
 	pool := channel.NewPool(channel.Options{
 		Config: config, Server: server, AppDir: appDir(h.cfg), Env: Environment(h.cfg, run.spec, appDir(h.cfg)),

@@ -35,7 +35,7 @@ func (l *LanguageWorkers) Run(ctx context.Context, call *Call) (*rpcpb.Invocatio
 	if call.HTTP != nil {
 		data, metadata = binding.Input(call.HTTP, l.shape), binding.Metadata(call.HTTP)
 	}
-	return l.pool.Invoke(ctx, call.Function, request(call, data, metadata), call.Abandoned) //nolint:wrapcheck // errors are for people already
+	return l.pool.Invoke(ctx, call.Function, request(call, data, metadata), call.Abandoned) // errors are for people already
 }
 
 // Close ends idle connections to language workers.

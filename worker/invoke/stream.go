@@ -72,7 +72,7 @@ func (l *LanguageWorkers) forward(w http.ResponseWriter, r *http.Request, call *
 		case <-ctx.Done():
 		}
 	}()
-	return l.proxy.Serve(w, r.WithContext(ctx), forward.Target{ //nolint:wrapcheck // says what was tried
+	return l.proxy.Serve(w, r.WithContext(ctx), forward.Target{ // says what was tried
 		Host: target.Host, Hide: headerInvocation, Header: map[string]string{
 			headerInvocation: call.ID, "X-Forwarded-Host": call.HTTP.Host, "X-Forwarded-Proto": scheme(call.HTTP.URL),
 		},

@@ -46,12 +46,12 @@ func (t *tree) adopt(p *os.Process) error {
 }
 
 func assign(job windows.Handle, pid int) error {
-	process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(pid)) //nolint:gosec // a process id is 32 bits
+	process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(pid)) // a process id is 32 bits
 	if err != nil {
-		return err //nolint:wrapcheck // adopt says what was tried
+		return err // adopt says what was tried
 	}
 	defer func() { _ = windows.CloseHandle(process) }()
-	return windows.AssignProcessToJobObject(job, process) //nolint:wrapcheck // adopt says what was tried
+	return windows.AssignProcessToJobObject(job, process) // adopt says what was tried
 }
 
 // terminate does nothing: a program without a console window cannot be asked to end. Language workers get

@@ -23,7 +23,7 @@ type Line struct {
 
 // ReadTranscript reads a transcript: one JSON object per line, fields by their names in the contract.
 func ReadTranscript(file string) ([]Line, error) {
-	raw, err := os.ReadFile(file) //nolint:gosec // a test's own file
+	raw, err := os.ReadFile(file) // a test's own file
 	if err != nil {
 		return nil, fmt.Errorf("read the transcript: %w", err)
 	}
@@ -51,7 +51,7 @@ func ReadTranscript(file string) ([]Line, error) {
 		}
 		lines = append(lines, line)
 	}
-	return lines, scanner.Err() //nolint:wrapcheck // a file in memory
+	return lines, scanner.Err() // a file in memory
 }
 
 // fill sets a message's fields from JSON. A name that the contract lacks is an error, except those that say which
@@ -135,7 +135,7 @@ func valueOf(fd protoreflect.FieldDescriptor, v any, fresh func() protoreflect.V
 		fields, _ := v.(map[string]any)
 		text, _ := fields["$bytes_base64"].(string)
 		raw, err := base64.StdEncoding.DecodeString(text)
-		return protoreflect.ValueOfBytes(raw), err //nolint:wrapcheck // fill names the field
+		return protoreflect.ValueOfBytes(raw), err // fill names the field
 	}
 	return scalar(fd, v)
 }
