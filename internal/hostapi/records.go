@@ -56,6 +56,8 @@ type Occurrence struct {
 	Due        time.Time `json:"due"`
 	InstanceID string    `json:"instanceId"`
 	PastDue    bool      `json:"pastDue,omitempty"`
+	// Attempt names this attempt to fire: a claim whose answer was lost may be repeated with it and is granted again.
+	Attempt string `json:"attempt,omitempty"`
 }
 
 // Schedule answers GET /hostapi/v1/schedules/{function}: the last claimed occurrence, zero when there is none.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/nightshift-functions/nightshift/internal/azfunc"
 	link "github.com/nightshift-functions/nightshift/internal/hostapi"
 	"github.com/nightshift-functions/nightshift/internal/httpserver"
@@ -54,10 +56,16 @@ func (s *Service) claim(ctx context.Context, c caller, function string, claim li
 	if ahead := claim.Due.Sub(s.cfg.Now()); claim.Due.IsZero() || ahead > maxAhead {
 		return azfunc.Errorf(azfunc.Invalid, "%s is not a due time: it is missing or more than %s ahead of the manager's clock; check the node's clock", claim.Due.Format(time.RFC3339), maxAhead)
 	}
+	if len(claim.Attempt) > maxID {
+		return azfunc.Errorf(azfunc.Invalid, "an attempt's name has at most %d characters", maxID)
+	}
 	if err := s.mustBeActive(ctx, c); err != nil {
 		return err
 	}
-	return s.store.ClaimOccurrence(ctx, c.app.ID, function, claim.Due, c.ID)
+	if claim.Attempt == "" {
+		claim.Attempt = uuid.NewString() // it cannot be repeated
+	}
+	return s.store.ClaimOccurrence(ctx, c.app.ID, function, claim.Due, c.ID+"/"+claim.Attempt)
 }
 
 func functionParam(r *http.Request) (string, error) {

@@ -264,7 +264,12 @@ func TestOccurrences(t *testing.T) {
 	}
 	ok(t, worker.Claim(ctx, "Tick", link.Occurrence{Due: due, InstanceID: "instance-orders"}))
 	wantCode(t, worker.Claim(ctx, "Tick", link.Occurrence{Due: due}), azfunc.Conflict)
-	ok(t, worker.Claim(ctx, "Tock", link.Occurrence{Due: due}))
+	again := link.Occurrence{Due: due, Attempt: "one"} // whose answer was lost
+	ok(t, worker.Claim(ctx, "Tock", again))
+	ok(t, worker.Claim(ctx, "Tock", again))
+	again.Attempt = "another"
+	wantCode(t, worker.Claim(ctx, "Tock", again), azfunc.Conflict)
+	wantCode(t, worker.Claim(ctx, "Tock", link.Occurrence{Due: due}), azfunc.Conflict)
 	last, err := worker.Schedule(ctx, "tick")
 	ok(t, err)
 	if !last.Last.Equal(due) {

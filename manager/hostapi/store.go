@@ -53,7 +53,7 @@ type Records interface {
 
 // Occurrences gives each due time of a timer away once.
 type Occurrences interface {
-	ClaimOccurrence(ctx context.Context, appID, function string, due time.Time, instanceID string) error
+	ClaimOccurrence(ctx context.Context, appID, function string, due time.Time, claimant string) error
 	LastOccurrence(ctx context.Context, appID, function string) (time.Time, error)
 }
 

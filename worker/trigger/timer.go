@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
 	"github.com/nightshift-functions/nightshift/internal/azfunc"
@@ -94,9 +95,9 @@ func (t *Timer) last(ctx context.Context) (time.Time, bool) {
 // attempt claims a due time and fires. While the manager is away nothing fires; once it is back the latest of the due
 // times that passed is claimed, as past due. It returns the due time last claimed by anybody.
 func (t *Timer) attempt(ctx context.Context, last, due time.Time, pastDue bool) time.Time {
-	delay := firstRetry
+	delay, name := firstRetry, uuid.NewString()
 	for {
-		err := t.Ledger.Claim(ctx, t.Function, hostapi.Occurrence{Due: due.UTC(), InstanceID: t.InstanceID, PastDue: pastDue})
+		err := t.Ledger.Claim(ctx, t.Function, hostapi.Occurrence{Due: due.UTC(), InstanceID: t.InstanceID, PastDue: pastDue, Attempt: name})
 		switch {
 		case err == nil:
 			t.Fire(context.WithoutCancel(ctx), t.payload(last, due, pastDue))

@@ -22,6 +22,7 @@ type ledger struct {
 	claims map[time.Time]hostapi.Occurrence
 	last   time.Time
 	down   bool
+	lose   int // so many claims are kept and not answered
 }
 
 func (l *ledger) Schedule(context.Context, string) (hostapi.Schedule, error) {
@@ -39,12 +40,16 @@ func (l *ledger) Claim(_ context.Context, _ string, o hostapi.Occurrence) error 
 	if l.down {
 		return azfunc.Errorf(azfunc.Unavailable, "down")
 	}
-	if _, taken := l.claims[o.Due]; taken {
+	if earlier, taken := l.claims[o.Due]; taken && earlier.Attempt != o.Attempt {
 		return azfunc.Errorf(azfunc.Conflict, "taken")
 	}
 	l.claims[o.Due] = o
 	if o.Due.After(l.last) {
 		l.last = o.Due
+	}
+	if l.lose > 0 {
+		l.lose--
+		return azfunc.Errorf(azfunc.Unavailable, "the answer was lost")
 	}
 	return nil
 }
@@ -141,6 +146,20 @@ func TestTimer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTimerWhoseClaimIsNotAnswered loses the answers to granted claims: each due time is fired all the same, and once.
+func TestTimerWhoseClaimIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(0)
+		l.lose = 3
+		time.Sleep(3 * time.Minute) //nolint:forbidigo // fake time
+		got := run(t, l, "0 */10 * * * *", 2, false, 0, time.Hour, nil)
+		if len(got) != 6 {
+			t.Errorf("fired %d times, want 6: %v", len(got), got)
+		}
+	})
 }
 
 func TestTimerWhileTheManagerIsAway(t *testing.T) {

@@ -292,7 +292,7 @@ func (m *Manager) claim(w http.ResponseWriter, r *http.Request, o hostapi.Occurr
 	if m.claims[fn] == nil {
 		m.claims[fn] = map[time.Time]hostapi.Occurrence{}
 	}
-	if _, taken := m.claims[fn][o.Due.UTC()]; taken {
+	if earlier, taken := m.claims[fn][o.Due.UTC()]; taken && (o.Attempt == "" || o.Attempt != earlier.Attempt) {
 		problem(w, http.StatusConflict, azfunc.Conflict, "taken")
 		return
 	}
