@@ -33,7 +33,7 @@ type serveCommand struct {
 	LogLevel     string `default:"info" enum:"trace,debug,info,warn,error" help:"Level of the log file; warnings always go to standard error as well."`
 }
 
-// Run serves until SIGINT or SIGTERM.
+// Run serves until SIGINT or SIGTERM; a second one ends the process at once.
 func (c serveCommand) Run(s streams) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -64,7 +64,8 @@ func (c serveCommand) Run(s streams) error {
 		}
 	}
 	err = srv.Wait(ctx)
-	_, _ = fmt.Fprintln(s.stdout, "stopping: apps finish their requests")
+	stop() // a second Ctrl-C ends the manager at once, and that ends its instances
+	_, _ = fmt.Fprintln(s.stdout, "stopping: apps finish their requests; Ctrl-C again ends them now")
 	return errors.Join(err, srv.Stop())
 }
 
