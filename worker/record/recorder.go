@@ -18,7 +18,13 @@ const (
 	batchSize     = 500   // sent in one call; reaching it sends at once
 	maxWaiting    = 20000 // of each kind; about 10 MB
 	maxMessage    = 32 << 10
-	lastFlush     = 3 * time.Second
+	// maxBatchText is the text of one call: however it is escaped, it stays below what the manager takes in one. A batch
+	// that it refuses would be sent again for ever.
+	maxBatchText = 1 << 20
+	// maxWaitingText bounds what long messages may fill.
+	maxWaitingText = 32 << 20
+	maxTraceParent = 128
+	lastFlush      = 3 * time.Second
 )
 
 // Link is where records go.
@@ -38,6 +44,7 @@ type Recorder struct {
 	levels      map[string]string
 	invocations []hostapi.Invocation
 	lines       []hostapi.LogLine
+	text        int // bytes of text in both
 	counter     uint64
 	dropped     int
 	successes   budget
@@ -65,15 +72,19 @@ func (r *Recorder) SetLevels(levels map[string]string) {
 func (r *Recorder) Invocation(i hostapi.Invocation) {
 	i.InstanceID = r.instance
 	i.Error = cut(i.Error)
+	if len(i.TraceParent) > maxTraceParent { // it is the caller's own
+		i.TraceParent = ""
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if i.Success && !r.successes.take(time.Now()) {
 		return
 	}
-	if len(r.invocations) >= maxWaiting {
+	if len(r.invocations) >= maxWaiting || r.text >= maxWaitingText {
 		r.dropped++
 		return
 	}
+	r.text += invocationText(i)
 	r.invocations = append(r.invocations, i)
 	r.signal(len(r.invocations))
 }
@@ -86,7 +97,7 @@ func (r *Recorder) Log(l hostapi.LogLine) {
 	if !Keeps(r.levels, l.Category, l.Level) || (rank(l.Level) <= rank("information") && !r.plain.take(time.Now())) {
 		return
 	}
-	if len(r.lines) >= maxWaiting {
+	if len(r.lines) >= maxWaiting || r.text >= maxWaitingText {
 		r.dropped++
 		return
 	}
@@ -97,6 +108,7 @@ func (r *Recorder) append(l hostapi.LogLine) {
 	r.counter++
 	l.ID = r.instance + "-" + r.started + "-" + strconv.FormatUint(r.counter, 10)
 	l.At, l.InstanceID = time.Now().UTC(), r.instance
+	r.text += lineText(l)
 	r.lines = append(r.lines, l)
 	r.signal(len(r.lines))
 }
@@ -109,6 +121,20 @@ func (r *Recorder) signal(waiting int) {
 	case r.full <- struct{}{}:
 	default:
 	}
+}
+
+func invocationText(i hostapi.Invocation) int { return len(i.Function) + len(i.Error) }
+func lineText(l hostapi.LogLine) int          { return len(l.Category) + len(l.Function) + len(l.Message) }
+
+// fits returns how many items from the front make one batch.
+func fits[T any](list []T, text func(T) int) int {
+	total := 0
+	for n, item := range list {
+		if total += text(item); n == batchSize || (n > 0 && total > maxBatchText) {
+			return n
+		}
+	}
+	return len(list)
 }
 
 func cut(s string) string {
@@ -159,7 +185,7 @@ func (r *Recorder) batch() ([]hostapi.Invocation, []hostapi.LogLine) {
 		r.tell("information", r.plain.takeLeftOut(), "%d more log lines were written than are kept; raise logging.logLevel in host.json to choose which")
 		r.dropped = 0
 	}
-	return r.invocations[:min(batchSize, len(r.invocations))], r.lines[:min(batchSize, len(r.lines))]
+	return r.invocations[:fits(r.invocations, invocationText)], r.lines[:fits(r.lines, lineText)]
 }
 
 func (r *Recorder) tell(level string, count int, format string) {
@@ -175,6 +201,7 @@ func (r *Recorder) send(ctx context.Context, invocations []hostapi.Invocation, l
 		}
 		r.mu.Lock()
 		r.invocations = rest(r.invocations, len(invocations))
+		r.text -= sum(invocations, invocationText)
 		r.mu.Unlock()
 	}
 	if len(lines) > 0 {
@@ -183,9 +210,17 @@ func (r *Recorder) send(ctx context.Context, invocations []hostapi.Invocation, l
 		}
 		r.mu.Lock()
 		r.lines = rest(r.lines, len(lines))
+		r.text -= sum(lines, lineText)
 		r.mu.Unlock()
 	}
 	return nil
+}
+
+func sum[T any](list []T, text func(T) int) (total int) {
+	for _, item := range list {
+		total += text(item)
+	}
+	return total
 }
 
 // rest drops what was sent; an empty list starts on new memory, because the sent part may still be read.

@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 type link struct {
 	mu          sync.Mutex
 	away        bool
+	largest     int // bytes of a call; 0 is any
 	invocations []hostapi.Invocation
 	lines       []hostapi.LogLine
 }
@@ -36,8 +38,8 @@ func (l *link) Invocations(_ context.Context, b hostapi.InvocationBatch) error {
 func (l *link) Logs(_ context.Context, b hostapi.LogBatch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.away {
-		return errors.New("away")
+	if raw, err := json.Marshal(b); err != nil || l.away || (l.largest > 0 && len(raw) > l.largest) {
+		return errors.New("away, or too much")
 	}
 	l.lines = append(l.lines, b.Lines...)
 	return nil
@@ -103,4 +105,27 @@ func TestRecordsWaitForTheManager(t *testing.T) {
 	if len(l.invocations) != 20000 || !l.said("10000 invocation records and log lines were dropped") {
 		t.Errorf("%d of the 20000 that may wait were told, lines %v", len(l.invocations), l.lines)
 	}
+}
+
+// TestLongMessages logs messages of the greatest length, all of them characters that JSON escapes: no call may be larger
+// than the manager takes, and what waits may not fill memory.
+func TestLongMessages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &link{largest: 8 << 20}
+		r := record.New(l, "i", zerolog.Nop())
+		long := strings.Repeat("\x01", 32<<10)
+		for range 3000 {
+			r.Log(hostapi.LogLine{Level: "error", Message: long})
+		}
+		r.Flush(t.Context())
+		if n := len(l.lines); n < 1000 || n > 1100 || !l.said("were dropped") {
+			t.Errorf("%d lines of 32 MB were told", n)
+		}
+		r.Log(hostapi.LogLine{Level: "error", Message: "afterwards"})
+		r.Flush(t.Context())
+		if !l.said("afterwards") {
+			t.Error("what was sent still counts as waiting")
+		}
+	})
 }
