@@ -174,9 +174,9 @@ func invokeURL(public, prefix, route string) string {
 }
 
 // nothingRuns is the failure of an app of which no function runs; nil when one does.
-func nothingRuns(functions []*channel.Function, where string, stderr []string) error {
+func nothingRuns(functions []*channel.Function, where string) error {
 	if len(functions) == 0 {
-		return &process.Error{Message: "0 functions found; looked for " + where, Stderr: stderr, Permanent: true}
+		return &process.Error{Message: "0 functions found; looked for " + where, Permanent: true}
 	}
 	var problems []string
 	for _, f := range functions {
@@ -185,7 +185,7 @@ func nothingRuns(functions []*channel.Function, where string, stderr []string) e
 		}
 		problems = append(problems, f.Name+": "+f.Problem)
 	}
-	return &process.Error{Message: "none of the app's functions runs. " + strings.Join(problems, ". "), Stderr: stderr, Permanent: true}
+	return &process.Error{Message: "none of the app's functions runs. " + strings.Join(problems, ". "), Permanent: true}
 }
 
 // whereFunctionsBelong says what was looked for, by programming model.

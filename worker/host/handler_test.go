@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -219,10 +220,14 @@ func TestCustomHandlerFailures(t *testing.T) {
 	missing["host.json"] = `{"version":"2.0","customHandler":{"description":{"defaultExecutablePath":"/no/such/program"}}}`
 	dies := handlerApp(t, "")
 	dies["handler"] = "#!/bin/sh\necho 'error: no port' >&2; exit 3\n"
+	another := httptest.NewServer(http.NotFoundHandler()) // another app's program, which would answer in our place
+	t.Cleanup(another.Close)
+	_, port, _ := strings.Cut(strings.TrimPrefix(another.URL, "http://"), ":")
+	taken := handlerApp(t, `,"port":`+port)
 	for _, c := range []struct {
 		name, message string
 		files         map[string]string
-	}{{"missing", "not in the package", missing}, {"dies", "ended before it answered", dies}} {
+	}{{"missing", "not in the package", missing}, {"dies", "ended before it answered", dies}, {"port in use", "is in use on this node", taken}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			i := launch(t, options{files: c.files, runtime: "custom"})

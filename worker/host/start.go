@@ -146,7 +146,7 @@ func (h *Host) startHandler(ctx context.Context, run *loaded, report metadata.Re
 		run.functions = append(run.functions, withProblems(channel.FromFunctionJSON(appDir(h.cfg), f.Function), f))
 	}
 	judge(run.functions, run.host, run.spec.Settings)
-	if err := nothingRuns(run.functions, whereFunctionsBelong(report, channel.Config{}), nil); err != nil {
+	if err := nothingRuns(run.functions, whereFunctionsBelong(report, channel.Config{})); err != nil {
 		return err
 	}
 	if run.host.CustomHandler == nil {
@@ -184,11 +184,20 @@ func (h *Host) startLanguageWorkers(ctx context.Context, run *loaded, report met
 	workers := &languageWorkers{Pool: pool, server: server}
 	if err := h.bringUp(ctx, run, report, pool, config); err != nil {
 		workers.Stop()
-		return err
+		return withStderr(err, pool.Stderr())
 	}
 	workers.LanguageWorkers = invoke.NewLanguageWorkers(pool)
 	run.engine, run.streamer, run.runtime = workers, workers.LanguageWorkers, pool.Runtime()
 	return nil
+}
+
+// withStderr puts what the language worker had printed by its end into the error: its last lines may come after the
+// answer that failed.
+func withStderr(err error, lines []string) error {
+	if failed, ok := errors.AsType[*process.Error](err); ok && len(lines) > len(failed.Stderr) {
+		failed.Stderr = lines
+	}
+	return err
 }
 
 // bringUp takes the first language worker through its start.
@@ -214,14 +223,14 @@ func (h *Host) bringUp(ctx context.Context, run *loaded, report metadata.Report,
 		}
 	}
 	judge(run.functions, run.host, run.spec.Settings)
-	if err := nothingRuns(run.functions, whereFunctionsBelong(report, config), pool.Stderr()); err != nil {
+	if err := nothingRuns(run.functions, whereFunctionsBelong(report, config)); err != nil {
 		return err
 	}
 	err = h.timed("load", func() error { return pool.Load(ctx, runnable(run.functions)) })
 	if err != nil {
 		return err
 	}
-	return nothingRuns(run.functions, "", pool.Stderr())
+	return nothingRuns(run.functions, "")
 }
 
 func runnable(functions []*channel.Function) []*channel.Function {
