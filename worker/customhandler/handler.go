@@ -232,14 +232,16 @@ func (h *Handler) launch(ctx context.Context) (*instance, error) {
 	return i, nil
 }
 
-// port returns host.json's port, or a free one. Between finding it free and the program's listening somebody else may
-// take it; the start then fails and is tried again.
+// port returns host.json's port, or a free one, and makes sure that nobody listens there: whoever does, the program of
+// another app or revision, would answer in the place of ours. Between finding it free and the program's listening
+// somebody else may take it; the start then fails and is tried again.
 func (h *Handler) port(ctx context.Context) (int, error) {
-	if h.o.Config.Port > 0 {
-		return h.o.Config.Port, nil
-	}
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	l, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(h.o.Config.Port)))
+	if err != nil && h.o.Config.Port > 0 {
+		return 0, process.Failf(nil, "customHandler.port in host.json is %d, which is in use on this node (%v); leave it out, and let the "+
+			"program listen on the port in FUNCTIONS_CUSTOMHANDLER_PORT: then instances can run side by side", h.o.Config.Port, err)
+	}
 	if err != nil {
 		return 0, process.Failf(nil, "find a free port for the custom handler: %v", err)
 	}
