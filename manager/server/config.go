@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"hash/fnv"
 	"net"
 	"os"
 	"path/filepath"
@@ -41,6 +42,21 @@ func loopback(flag, addr string) error {
 		return nil
 	}
 	return azfunc.Errorf(azfunc.Invalid, "%s %q: plain http is served on loopback only (127.0.0.1 or localhost); other machines use the https addresses", flag, addr)
+}
+
+// The accounts of apps lie above all ranges that distributions, systemd and container tools give away (systemd,
+// "Users, Groups, UIDs and GIDs": 1879048192 to 2147483647 is unused). Each installation on a machine has a block of
+// its own there, so that apps of two installations never share an account.
+const (
+	uidRange  = 1879048192
+	uidBlock  = 4096
+	uidBlocks = 1 << 16
+)
+
+func firstUID(dataDir string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(dataDir))
+	return uidRange + int(h.Sum32()%uidBlocks)*uidBlock
 }
 
 // PrepareData makes the data folder, closed to everybody else, and proves that it can be written.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,7 +79,7 @@ func (s *Server) openState(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.store, err = sqlite.Open(ctx, filepath.Join(s.cfg.DataDir, "nightshift.db"), sealer, sqlite.Options{Log: s.log})
+	s.store, err = sqlite.Open(ctx, filepath.Join(s.cfg.DataDir, "nightshift.db"), sealer, sqlite.Options{Log: s.log, UIDBase: firstUID(s.cfg.DataDir)})
 	return err
 }
 
@@ -171,15 +172,7 @@ func (s *Server) close(ctx context.Context) error {
 	if s.publish != nil {
 		s.publish.Stop() // publishers that wait for a rollout
 	}
-	requests, cancel := context.WithTimeout(ctx, requestsDeadline)
-	defer cancel()
-	if s.faces.link.Server != nil {
-		for _, f := range []face{s.faces.appHTTP, s.faces.appHTTPS, s.faces.http, s.faces.https} {
-			if err := f.Shutdown(requests); err != nil {
-				s.log.Warn().Err(err).Msg("requests were cut")
-			}
-		}
-	}
+	s.endRequests(ctx)
 	instances, cancel := context.WithTimeout(ctx, instancesDeadline)
 	defer cancel()
 	if s.sched != nil {
@@ -196,6 +189,24 @@ func (s *Server) close(ctx context.Context) error {
 		return fmt.Errorf("stop: %w", err)
 	}
 	return nil
+}
+
+// endRequests closes the faces that callers use, all at once: none may go on accepting while another one waits.
+func (s *Server) endRequests(ctx context.Context) {
+	if s.faces.link.Server == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestsDeadline)
+	defer cancel()
+	var group sync.WaitGroup
+	for _, f := range []face{s.faces.appHTTP, s.faces.appHTTPS, s.faces.http, s.faces.https} {
+		group.Go(func() {
+			if err := f.Shutdown(ctx); err != nil {
+				s.log.Warn().Err(err).Msg("requests were cut")
+			}
+		})
+	}
+	group.Wait()
 }
 
 func (s *Server) closeLink(ctx context.Context) error {

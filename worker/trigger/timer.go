@@ -54,6 +54,8 @@ func (t *Timer) Run(ctx context.Context, onStartup bool) {
 		last = t.attempt(ctx, last, due, true)
 	} else if onStartup {
 		last = t.attempt(ctx, last, now.Truncate(time.Second), false)
+	} else if last.IsZero() && t.watched(now) {
+		t.begin(ctx, now)
 	}
 	for ctx.Err() == nil {
 		due := t.Schedule.Next(time.Now())
@@ -70,10 +72,26 @@ func (t *Timer) Run(ctx context.Context, onStartup bool) {
 
 // missed returns the last due time that passed since the timer fired last.
 func (t *Timer) missed(last, now time.Time) (time.Time, bool) {
-	if last.IsZero() || !t.UseMonitor || t.Schedule.Frequent(now) {
+	if last.IsZero() || !t.watched(now) {
 		return time.Time{}, false
 	}
 	return t.Schedule.Latest(last, now)
+}
+
+func (t *Timer) watched(now time.Time) bool { return t.UseMonitor && !t.Schedule.Frequent(now) }
+
+// begin notes with the manager from when on a new timer is watched: without it nobody could tell that its first due
+// times were missed. Azure's host writes a status when it first sees a timer. The moment lies off the full second, so
+// that it is never one that the timer is due at. A failure costs only this safety and is not waited for.
+func (t *Timer) begin(ctx context.Context, now time.Time) {
+	moment := now.Truncate(time.Millisecond)
+	if moment.Equal(moment.Truncate(time.Second)) {
+		moment = moment.Add(time.Millisecond)
+	}
+	err := t.Ledger.Claim(ctx, t.Function, hostapi.Occurrence{Due: moment.UTC(), InstanceID: t.InstanceID, Attempt: uuid.NewString()})
+	if err != nil && azfunc.CodeOf(err) != azfunc.Conflict {
+		t.Log.Warn().Err(err).Msg("timer cannot note when it began")
+	}
 }
 
 // last asks the manager when the timer fired last, for as long as it takes.

@@ -148,6 +148,23 @@ func TestTimer(t *testing.T) {
 	}
 }
 
+// TestNewTimerThatMissesItsFirstDueTime: nothing ran when it was due for the first time ever; it is caught up.
+func TestNewTimerThatMissesItsFirstDueTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger(0)
+		time.Sleep(3 * time.Minute) //nolint:forbidigo // fake time: begin between two due times
+		if got := run(t, l, "0 */10 * * * *", 1, false, 0, time.Minute, nil); len(got) != 0 {
+			t.Fatalf("fired before it was due: %v", got)
+		}
+		time.Sleep(10 * time.Minute) //nolint:forbidigo // fake time: nothing runs at ten past
+		got := run(t, l, "0 */10 * * * *", 2, false, 0, time.Minute, nil)
+		if len(got) != 1 || !got[0].pastDue {
+			t.Errorf("the missed due time was not caught up once: %v", got)
+		}
+	})
+}
+
 // TestTimerWhoseClaimIsNotAnswered loses the answers to granted claims: each due time is fired all the same, and once.
 func TestTimerWhoseClaimIsNotAnswered(t *testing.T) {
 	t.Parallel()

@@ -60,6 +60,9 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("app one reads %s: status %d (%s), want %d", path, status, body, want)
 		}
 	}
+	if score := bench.Ask(one, http.MethodGet, "/file", url.Values{"path": {"/proc/self/oom_score_adj"}}); strings.TrimSpace(score) != "500" {
+		t.Errorf("when memory runs out the instance is chosen with %q, want 500: before the manager", score)
+	}
 	token := bench.Ask(one, http.MethodGet, "/file", url.Values{"path": {identity["fn-one.r1"]}})
 	if allocID, jobID, ok := s.VerifyIdentity(token); !ok || allocID != one.ID || jobID != "fn-one.r1" {
 		t.Errorf("VerifyIdentity = %q, %q, %t; want instance %s of fn-one.r1", allocID, jobID, ok, one.ID)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -73,7 +74,17 @@ func (l *launcher) launch(p *process, uid int) error {
 	}
 	result := make(chan error, 1)
 	l.requests <- func() { result <- p.cmd.Start() }
-	return <-result
+	if err := <-result; err != nil {
+		return err
+	}
+	endFirst(p.cmd.Process.Pid)
+	return nil
+}
+
+// endFirst makes the kernel choose instances before the manager when memory runs out; what they start inherits it.
+// Where it cannot be said, the kernel's own choice stands.
+func endFirst(pid int) {
+	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte("500"), 0)
 }
 
 func sysProcAttr(namespace uintptr) *syscall.SysProcAttr {
