@@ -3,11 +3,14 @@ package rollout_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/nightshift-functions/nightshift/internal/azfunc"
 	"github.com/nightshift-functions/nightshift/internal/hostapi"
 	"github.com/nightshift-functions/nightshift/internal/scheduler"
 	"github.com/nightshift-functions/nightshift/internal/store"
@@ -16,8 +19,6 @@ import (
 
 // observed is a store and a scheduler that show one app and note what a pass does.
 type observed struct {
-	rollout.Waiter
-
 	now       time.Time
 	app       store.App
 	revisions []store.Revision
@@ -26,12 +27,17 @@ type observed struct {
 	jobs      map[string]scheduler.Job
 	phases    []rollout.SetPhase
 	stopped   []int64
+	watch     func(ctx context.Context, after uint64) (scheduler.Snapshot, error) // nil: what there is
+	setPhase  error
+	register  error
+	open      []store.Deployment
+	ended     []string
 }
 
 func (o *observed) RolloutApps(context.Context) ([]store.App, error) { return []store.App{o.app}, nil }
 func (o *observed) Routes(context.Context) ([]store.Route, error)    { return []store.Route{o.route}, nil }
 func (o *observed) UnfinishedDeployments(context.Context) ([]store.Deployment, error) {
-	return nil, nil
+	return o.open, nil
 }
 
 func (o *observed) Revisions(context.Context, string, bool) ([]store.Revision, error) {
@@ -48,26 +54,37 @@ func (o *observed) Instances(context.Context, string) ([]store.Instance, error) 
 
 func (o *observed) SetPhase(_ context.Context, _ int64, _ string, n int64, phase store.Phase, text string) error {
 	o.phases = append(o.phases, rollout.SetPhase{Revision: n, Phase: phase, Error: text})
-	return nil
+	return o.setPhase
 }
 
 func (o *observed) SetRoute(context.Context, int64, string, []store.RouteTarget, string) (int64, error) {
 	return 0, nil
 }
 
-func (o *observed) EndDeployment(context.Context, string, int, string, ...store.DeploymentLog) error {
+func (o *observed) EndDeployment(_ context.Context, id string, _ int, text string, _ ...store.DeploymentLog) error {
+	o.ended = append(o.ended, id+": "+text)
 	return nil
 }
 
-func (o *observed) Register(context.Context, store.App, store.Revision, int) error { return nil }
+func (o *observed) Register(context.Context, store.App, store.Revision, int) error { return o.register }
 
 func (o *observed) Stop(_ context.Context, _ string, n int64) error {
 	o.stopped = append(o.stopped, n)
 	return nil
 }
 
-func (o *observed) Watch(context.Context, uint64) (scheduler.Snapshot, error) {
+func (o *observed) Watch(ctx context.Context, after uint64) (scheduler.Snapshot, error) {
+	if o.watch != nil && after > 0 {
+		return o.watch(ctx, after)
+	}
 	return scheduler.Snapshot{Index: 1, Jobs: o.jobs}, nil
+}
+
+func (o *observed) Version(string) uint64 { return 0 }
+
+func (o *observed) Wait(ctx context.Context, _ string, _ uint64) (uint64, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
 }
 
 func (o *observed) Parse(id string) (string, int64, bool) { return "a", int64(id[0] - '0'), true }
@@ -91,6 +108,27 @@ func report(t *testing.T, id string, at time.Time, r hostapi.InstanceReport) sto
 		t.Fatal(err)
 	}
 	return store.Instance{ID: id, AppID: "a", State: string(r.State), Report: raw, SeenAt: at}
+}
+
+// TestJobThatIsRefused: whoever published waits for the answer, and trying again cannot help.
+func TestJobThatIsRefused(t *testing.T) {
+	t.Parallel()
+	o := &observed{
+		now: epoch(), app: store.App{ID: "a", Name: "A", DesiredRevision: 1}, revisions: []store.Revision{revision(1, store.PhasePending)},
+		open: []store.Deployment{{ID: "d", AppID: "a", Revision: 1}}, register: azfunc.Errorf(azfunc.Invalid, "no such account"),
+	}
+	o.pass(t, o.loop())
+	if len(o.phases) != 1 || o.phases[0] != (rollout.SetPhase{Revision: 1, Phase: store.PhaseFailed, Error: "no such account"}) {
+		t.Errorf("phases %v", o.phases)
+	}
+	if len(o.ended) != 1 || o.ended[0] != "d: no such account" {
+		t.Errorf("deployments ended: %v", o.ended)
+	}
+	o.phases, o.revisions[0].Phase, o.register = nil, store.PhaseStandby, azfunc.Errorf(azfunc.Unavailable, "not now")
+	o.pass(t, o.loop())
+	if len(o.phases) != 0 {
+		t.Errorf("a scheduler that is away failed the revision: %v", o.phases)
+	}
 }
 
 // TestEarlierRunOfAJob starts an app that was stopped in the middle of a rollout: what its instances died of then must
@@ -145,4 +183,46 @@ func TestIdleAfterTheRouteChanged(t *testing.T) {
 	if len(o.stopped) != 1 {
 		t.Errorf("idle, and not stopped")
 	}
+}
+
+// TestNudgesSurviveAFailingScheduler loses the scheduler's answer once: what happens afterwards must be heard of as soon.
+func TestNudgesSurviveAFailingScheduler(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		heard, calls := time.Time{}, 0
+		o := &observed{now: epoch(), app: store.App{ID: "a", Name: "A"}, route: store.Route{AppID: "a", Waiting: "nothing has been published yet"}}
+		o.watch = func(ctx context.Context, after uint64) (scheduler.Snapshot, error) {
+			if calls++; calls == 1 {
+				return scheduler.Snapshot{}, errors.New("connection reset")
+			}
+			heard = time.Now()
+			<-ctx.Done()
+			return scheduler.Snapshot{}, ctx.Err()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		begin := time.Now()
+		_ = o.loop().Run(ctx) // ends with the context
+		if after := heard.Sub(begin); heard.IsZero() || after > 2*time.Second {
+			t.Errorf("the scheduler was asked again after %s", after)
+		}
+	})
+}
+
+// TestRunLeavesNothingBehind ends by a newer epoch while its context goes on: synctest fails when a goroutine is left.
+func TestRunLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &observed{
+			now: epoch(), app: store.App{ID: "a", Name: "A", DesiredRevision: 1}, revisions: []store.Revision{revision(1, store.PhasePending)},
+			setPhase: azfunc.Errorf(azfunc.Fenced, "a newer epoch"),
+		}
+		o.watch = func(ctx context.Context, _ uint64) (scheduler.Snapshot, error) {
+			<-ctx.Done()
+			return scheduler.Snapshot{}, ctx.Err()
+		}
+		if err := o.loop().Run(context.Background()); azfunc.CodeOf(err) != azfunc.Fenced {
+			t.Errorf("it ended with %v", err)
+		}
+	})
 }

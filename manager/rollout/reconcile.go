@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -91,7 +92,11 @@ const busyPass = time.Second
 
 // Run reconciles until the context ends or the epoch is over, which it returns as a Fenced error.
 func (l *Loop) Run(ctx context.Context) error {
-	nudges := l.nudges(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel() // also when the epoch is over and the process goes on
+	nudges := l.nudges(ctx, &group)
 	for {
 		busy, err := l.Pass(ctx)
 		if azfunc.CodeOf(err) == azfunc.Fenced {
@@ -117,7 +122,7 @@ func (l *Loop) Run(ctx context.Context) error {
 }
 
 // nudges merges the store's and the scheduler's changes into one signal that never blocks its senders.
-func (l *Loop) nudges(ctx context.Context) <-chan struct{} {
+func (l *Loop) nudges(ctx context.Context, group *sync.WaitGroup) <-chan struct{} {
 	out := make(chan struct{}, 1)
 	nudge := func() {
 		select {
@@ -129,18 +134,33 @@ func (l *Loop) nudges(ctx context.Context) <-chan struct{} {
 		for ctx.Err() == nil {
 			next, err := wait(from)
 			if err != nil {
-				return // the pass's own timer goes on; a source that fails must not be asked in a tight loop
+				rest(ctx, busyPass) // the passes' own timer goes on meanwhile
+				continue
 			}
 			from = next
 			nudge()
 		}
 	}
-	go follow(func(v uint64) (uint64, error) { return l.cfg.Waiter.Wait(ctx, topic, v) }, l.cfg.Waiter.Version(topic))
-	go follow(func(v uint64) (uint64, error) {
-		s, err := l.cfg.Jobs.Watch(ctx, v)
-		return s.Index, err
-	}, 0)
+	version := l.cfg.Waiter.Version(topic)
+	group.Go(func() {
+		follow(func(v uint64) (uint64, error) { return l.cfg.Waiter.Wait(ctx, topic, v) }, version)
+	})
+	group.Go(func() {
+		follow(func(v uint64) (uint64, error) {
+			s, err := l.cfg.Jobs.Watch(ctx, v)
+			return s.Index, err
+		}, 0)
+	})
 	return out
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 const topic = "apps"
@@ -265,11 +285,33 @@ func (l *Loop) reconcile(ctx context.Context, w world, app store.App) (bool, err
 	}
 	steps := Plan(l.cfg.Now(), l.cfg.Policy, state)
 	for _, step := range steps {
-		if err := l.take(ctx, app, step); err != nil {
+		err := l.take(ctx, app, step)
+		if r, ok := step.(Register); ok && azfunc.CodeOf(err) == azfunc.Invalid {
+			return true, l.refuse(ctx, app, r.Revision, state.Open, err)
+		}
+		if err != nil {
 			return true, fmt.Errorf("%T of app %q: %w", step, app.Name, err)
 		}
 	}
 	return len(steps) > 0 || underWay(state), nil
+}
+
+// refuse fails a revision whose job the scheduler will not take: trying again cannot help, and whoever published it is
+// waiting. One that serves already stays wanted; it is tried again, because it ran before.
+func (l *Loop) refuse(ctx context.Context, app store.App, r store.Revision, open []store.Deployment, cause error) error {
+	if r.Phase != store.PhasePending && r.Phase != store.PhaseStandby {
+		return fmt.Errorf("register revision %d of app %q: %w", r.Number, app.Name, cause)
+	}
+	steps := []Step{SetPhase{r.Number, store.PhaseFailed, azfunc.MessageOf(cause)}}
+	for _, d := range open {
+		steps = append(steps, EndDeployment{ID: d.ID, Text: azfunc.MessageOf(cause)})
+	}
+	for _, step := range steps {
+		if err := l.take(ctx, app, step); err != nil {
+			return fmt.Errorf("%T of app %q: %w", step, app.Name, err)
+		}
+	}
+	return nil
 }
 
 func underWay(s State) bool {

@@ -188,7 +188,7 @@ func (s *spec) readUser(path string, ownUID int) error {
 	if s.user == "" {
 		return nil
 	}
-	uid, err := strconv.ParseInt(s.user, 10, 31)
+	uid, err := strconv.ParseInt(s.user, 10, 32)
 	switch {
 	case ownUID < 0:
 		return invalid(path, "the local scheduler cannot change accounts on this system; leave it out")
