@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -124,7 +125,10 @@ func runProxy(ctx context.Context, listen, to string) error {
 	}
 	server := &http.Server{Addr: listen, Handler: proxy, ReadHeaderTimeout: time.Minute}
 	go func() { <-ctx.Done(); _ = server.Close() }()
-	return server.ListenAndServe()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 func machine(ctx context.Context) string {
