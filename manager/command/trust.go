@@ -13,7 +13,11 @@ type trustCommand struct {
 
 // Run prints how each tool is made to trust the installation's certificate authority.
 func (c trustCommand) Run(s streams) error {
-	ca, err := localca.Open(localca.Config{Dir: filepath.Join(c.Data, "tls")})
+	dir, err := filepath.Abs(filepath.Join(c.Data, "tls")) // the lines are run from anywhere
+	if err != nil {
+		return fmt.Errorf("resolve --data %q: %w", c.Data, err)
+	}
+	ca, err := localca.Open(localca.Config{Dir: dir})
 	if err != nil {
 		return err
 	}
