@@ -65,6 +65,7 @@ func (s *Server) startLoops(ctx context.Context) error {
 
 // What is kept. Deployments' packages and revisions are for rolling back; records and logs for looking into.
 const (
+	housekeepingFirst = time.Minute
 	housekeepingEvery = time.Hour
 	keepPackages      = 10
 	keepRevisions     = 20
@@ -74,16 +75,18 @@ const (
 )
 
 func (s *Server) keepHouse(ctx context.Context) error {
-	tick := time.NewTicker(housekeepingEvery)
-	defer tick.Stop()
+	// Soon after the start as well: a manager that is restarted each night would never get to it.
+	timer := time.NewTimer(housekeepingFirst)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-timer.C:
 			if err := s.prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 				s.log.Error().Err(err).Msg("housekeeping")
 			}
+			timer.Reset(housekeepingEvery)
 		}
 	}
 }
