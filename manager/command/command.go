@@ -19,6 +19,7 @@ type streams struct {
 
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the Management Role on this machine."`
+	User    userCommand    `cmd:"" help:"Accounts of this installation, while the manager is stopped."`
 	Trust   trustCommand   `cmd:"" help:"Say how each tool is made to trust this installation's certificates."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
