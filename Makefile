@@ -63,7 +63,7 @@ test-fast: need-go ## the tests that need no real process: for each commit, unde
 	@go test -short $$(go list ./... | grep -v /test/)
 
 .PHONY: test
-test: need-go test-go test-node test-e2e ## everything: unit with the race detector, language workers, end to end with the real binaries
+test: need-go test-go test-node test-python test-e2e ## everything: unit with the race detector, language workers, end to end with the real binaries
 
 .PHONY: test-go
 test-go: need-go languages
@@ -73,6 +73,21 @@ test-go: need-go languages
 test-node:
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer with npm (https://nodejs.org; Debian: apt-get install nodejs npm)"; exit 1; }
 	@cd languages/node && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.stamp && npm test
+
+PY_KEY := $(shell cat languages/python/requirements*.txt 2>/dev/null | sha256sum | cut -c1-16)-$(shell python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+PY_TEST := $(CACHE)/python-$(PY_KEY)
+
+.PHONY: test-python
+test-python: $(PY_TEST)/.stamp
+	@mkdir -p languages/python/.packages && cp -r $(PY_TEST)/run/. languages/python/.packages/
+	@cd languages/python && PYTHONPATH=$(PY_TEST)/test python3 -m unittest
+
+$(PY_TEST)/.stamp:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is missing (https://www.python.org; Debian: apt-get install python3 python3-pip)"; exit 1; }
+	@python3 -m pip --version >/dev/null || { echo "pip is missing (Debian: apt-get install python3-pip)"; exit 1; }
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target $(PY_TEST)/run -r languages/python/requirements.txt
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target $(PY_TEST)/test -r languages/python/requirements-test.txt
+	@touch $@
 
 .PHONY: test-e2e
 test-e2e: need-go languages

@@ -1,10 +1,12 @@
 """Failures as the host is told of them: the text an app's developer needs, and the frames of the app's own code."""
 
+import importlib
 import os
 import sys
 import traceback
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_IMPORT_FOLDER = os.path.dirname(os.path.abspath(importlib.__file__)) + os.sep
 
 
 class Failure:
@@ -68,4 +70,5 @@ def _frames(trace):
 
 
 def _is_ours(filename):
-    return filename.startswith(_OWN_FOLDER) or filename.startswith('<frozen importlib')
+    """Frames of this worker and of the import machinery say nothing about the app."""
+    return filename.startswith((_OWN_FOLDER, _IMPORT_FOLDER, '<frozen importlib'))

@@ -51,9 +51,9 @@ class Worker:
         """Takes the stream and says hello on it."""
         self._transport = transport
         self._invoker = Invoker(transport)
-        self._invoker.pool = ThreadPool(environment.pool_size())
         transport.send(encode.start_stream(launch.request_id, launch.worker_id))
         logs.install(transport)
+        self._invoker.pool = ThreadPool(environment.pool_size())
 
     def receive(self, message):
         """Takes one message of the host."""

@@ -95,7 +95,7 @@ def _doubles(data, start, stop):
     values = []
     for no, a, b in inner(data, start, stop):
         if no == 1:
-            values.extend(double(data, at, at + 8) for at in range(a, b, 8))
+            values.extend(double(data, at, min(at + 8, b)) for at in range(a, b, 8))
     # The library has no such collection: as JSON every converter can read it.
     return Datum(json.dumps(values), 'json')
 
