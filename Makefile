@@ -110,7 +110,7 @@ $(LINT):
 .PHONY: generate
 generate: ## regenerate what is generated (FunctionRpc code, goldens)
 	@go generate ./...
-	@go test ./jobspecs -update
+	@go test ./jobspecs -run Goldens -update
 
 .PHONY: bench
 bench: need-go bin samples ## the measures of docs/performance.md, as ratios to baselines of the same run

@@ -12,7 +12,7 @@ if ! command -v protoc >/dev/null; then
   fi
 fi
 before=$(git status --porcelain -- worker/rpc jobspecs; git diff -- worker/rpc jobspecs | sha256sum)
-make --no-print-directory generate >/dev/null
+log=$(make --no-print-directory generate 2>&1) || { echo "$log" >&2; echo "make generate failed" >&2; exit 1; }
 after=$(git status --porcelain -- worker/rpc jobspecs; git diff -- worker/rpc jobspecs | sha256sum)
 if [ "$before" != "$after" ]; then
   git diff --stat -- worker/rpc jobspecs
