@@ -56,7 +56,7 @@ func explain(path string, err error) error {
 	case sqlite3.SQLITE_IOERR:
 		return azfunc.Errorf(azfunc.Unavailable, "the disk that holds the database %s cannot be read or written; check the disk, then start the manager again: %w", path, err)
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return azfunc.Errorf(azfunc.Unavailable, "the database %s is damaged or not a database; stop the manager, keep the file aside and restore the last backup (manager restore): %w", path, err)
+		return azfunc.Errorf(azfunc.Unavailable, "the database %s is damaged or not a database; stop the manager, keep the file aside and restore the last backup of it and of keys.json: %w", path, err)
 	}
 	return nil
 }
