@@ -20,7 +20,7 @@ import (
 
 type serveCommand struct {
 	Data         string `default:"./.nightshift" help:"Folder that holds all state; made with mode 0700."`
-	HTTPAddr     string `default:"127.0.0.1:7080" help:"Portal, management API, sign-in and publish endpoint; http, loopback only."`
+	HTTPAddr     string `default:"127.0.0.1:7080" help:"Management API, sign-in and publish endpoint; http, loopback only."`
 	HTTPSAddr    string `default:"127.0.0.1:7443" help:"The same over https."`
 	AppHTTPAddr  string `default:"127.0.0.1:7081" help:"The apps; http."`
 	AppHTTPSAddr string `default:"127.0.0.1:7444" help:"The apps; https."`
@@ -133,7 +133,7 @@ func (c serveCommand) logger(stderr io.Writer) (zerolog.Logger, func(), error) {
 func greet(out io.Writer, srv *server.Server, took time.Duration) {
 	a := srv.Addresses()
 	_, _ = fmt.Fprintf(out, `Nightshift is up after %s.
-  portal and management  %s  and  %s
+  management, sign-in    %s  and  %s
   publish endpoint       %s/scm/<app>
   apps                   %s/<app>/api/<function>  and  %s/<app>/api/<function>
   sign in as             admin, password in %s

@@ -271,6 +271,15 @@ func TestHistoryIsTagged(t *testing.T) {
 	r.do(t, http.MethodGet, "/api/deployments", nil, "If-None-Match", tag).want(t, http.StatusOK)
 }
 
+// TestLogOfTheLatest: whoever saw a failure asks for the newest log without looking an id up first.
+func TestLogOfTheLatest(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.do(t, http.MethodGet, "/api/deployments/latest/log", nil).want(t, http.StatusNotFound)
+	r.do(t, http.MethodPost, "/api/zipdeploy?isAsync=true", bytes.NewReader(zipOf(t, goodApp()))).want(t, http.StatusAccepted)
+	r.do(t, http.MethodGet, "/api/deployments/latest/log", nil).want(t, http.StatusOK, "Received a package")
+}
+
 func TestSettingForms(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

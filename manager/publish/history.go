@@ -99,7 +99,11 @@ func (s *Service) deploymentLogEntry(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) lines(r *http.Request) ([]store.DeploymentLog, error) {
-	d, err := s.store.Deployment(r.Context(), targetOf(r).app.ID, chi.URLParam(r, "id"))
+	id := chi.URLParam(r, "id")
+	if id == "latest" {
+		id = "" // as /deployments/latest does without one
+	}
+	d, err := s.latest(r.Context(), targetOf(r).app.ID, id)
 	if err != nil {
 		return nil, err
 	}

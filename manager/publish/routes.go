@@ -50,9 +50,9 @@ func missing() map[string]string {
 	return map[string]string{
 		"/command":       "running commands on the server is not in this release: an app's content is the package that was published",
 		"/msdeploy.axd":  "Web Deploy is not in this release: publish with Zip Deploy (WebPublishMethod ZipDeploy in the publish profile)",
-		"/logstream":     "the log stream is not in this release: the portal shows an app's log",
-		"/logstream/*":   "the log stream is not in this release: the portal shows an app's log",
-		"/dump":          "the log download is not in this release: the portal shows an app's log",
+		"/logstream":     "the log stream is not in this release; why a version did not start is in /api/deployments/latest/log",
+		"/logstream/*":   "the log stream is not in this release; why a version did not start is in /api/deployments/latest/log",
+		"/dump":          "the log download is not in this release; why a version did not start is in /api/deployments/latest/log",
 		"/zip/*":         "reading and writing single folders is not in this release: publish the whole app with zipdeploy",
 		"/app/update":    "container images are not in this release: publish a zip",
 		"/deploy":        "fetching from a repository is not in this release: publish a zip",

@@ -2,6 +2,7 @@ package customhandler
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"net/http"
@@ -284,7 +285,7 @@ func (h *Handler) workDir() string {
 	return filepath.Join(h.o.AppDir, filepath.FromSlash(h.o.Config.WorkingDirectory))
 }
 
-// awaitAnswer polls GET / as Azure's host does: any HTTP answer means ready.
+// awaitAnswer polls GET / as Azure's host does: once the program takes the connection it is ready.
 func (h *Handler) awaitAnswer(ctx context.Context, i *instance) error {
 	limit := h.o.Config.InitializationTimeout
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -301,7 +302,7 @@ func (h *Handler) awaitAnswer(ctx context.Context, i *instance) error {
 			exit := i.proc.Exit()
 			return process.Failf(exit.Stderr, "the custom handler ended before it answered (%s)", exit.Reason)
 		case <-ctx.Done():
-			return process.Failf(i.proc.Stderr(), "the custom handler did not answer on the port in FUNCTIONS_CUSTOMHANDLER_PORT within %s", limit)
+			return process.Failf(i.proc.Stderr(), "the custom handler did not listen on %s within %s; it must listen on the port in FUNCTIONS_CUSTOMHANDLER_PORT", i.host, limit)
 		}
 	}
 }
@@ -312,11 +313,14 @@ func (h *Handler) answers(ctx context.Context, host string) bool {
 		return false
 	}
 	res, err := h.client.Do(req)
-	if err != nil {
-		return false
+	if err == nil {
+		_ = res.Body.Close()
+		return true
 	}
-	_ = res.Body.Close()
-	return true
+	// Azure's host waits for a program that cannot be connected to; any other failure means that somebody is there
+	// (DefaultHttpWorkerService). Many small servers close the connection on a path that they do not know.
+	refused, isNet := errors.AsType[*net.OpError](err)
+	return ctx.Err() == nil && (!isNet || refused.Op != "dial")
 }
 
 func (h *Handler) console(stderr bool, line string) {

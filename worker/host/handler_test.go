@@ -25,6 +25,9 @@ func handlerMain() {
 		return
 	}
 	mux := http.NewServeMux()
+	if len(os.Args) > 2 && os.Args[2] == "curt" {
+		mux.HandleFunc("GET /{$}", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	}
 	mux.HandleFunc("POST /contract", contractHandler)
 	mux.HandleFunc("POST /tick", func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
@@ -112,6 +115,14 @@ func handlerApp(t testing.TB, switches string) map[string]string {
 		"echo/function.json":     http("echo/{id}"), "stream/function.json": http("stream"), "socket/function.json": http("socket"), "die/function.json": http("die"),
 		"tick/function.json": `{"bindings":[{"type":"timerTrigger","name":"t","direction":"in","schedule":"0 0 0 1 1 *"}]}`,
 	}
+}
+
+// TestCustomHandlerThatHangsUpOnTheProbe: a program that closes the connection on GET / is there, as for Azure's host.
+func TestCustomHandlerThatHangsUpOnTheProbe(t *testing.T) {
+	t.Parallel()
+	files := handlerApp(t, "")
+	files["handler"] = strings.TrimSuffix(files["handler"], "\n") + " curt\n"
+	launch(t, options{files: files, runtime: "custom"}).up(hostapi.StateStandby)
 }
 
 func TestCustomHandlerContract(t *testing.T) {
